@@ -1,0 +1,56 @@
+"""The codec seam: tensor bytes to stored blocks and back. Codecs are pure: they never fetch.
+
+A tensor object is cut into blocks of ``block_size`` raw bytes (the last may be shorter), each encoded by itself, so that
+a range can be read without decoding the rest. A codec that needs other objects (``bases``) to decode a block says which
+ranges in ``needs``; the caller fetches them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tukar.types import ByteSource
+
+
+@dataclass(frozen=True, slots=True)
+class TensorView:
+    """A tensor to encode: its raw bytes and what they mean (dtype ``None`` where that is not known)."""
+
+    data: ByteSource
+    dtype: str | None = None
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A byte range of one of the bases: ``bases[base][start:stop]``."""
+
+    base: int
+    start: int
+    stop: int
+
+
+class Codec(Protocol):
+    """One technique. ``id`` is the number written in the byte format (docs/format) and never changes its meaning."""
+
+    id: int
+    name: str
+
+    def encode(self, tensor: TensorView, bases: Sequence[ByteSource], block_size: int) -> tuple[bytes, Iterator[bytes]]:
+        """Encode a tensor.
+
+        Returns ``(meta, blocks)``: ``meta`` is kept beside the object (at most 64 KiB) and handed back to ``needs`` and
+        ``decode``; ``blocks`` yields one encoded block per ``block_size`` raw bytes, lazily, so that memory is bounded
+        by blocks. A block that would not shrink is yielded as its raw bytes; the caller recognises it by its length.
+        """
+
+    def needs(self, meta: bytes, start: int, stop: int) -> Sequence[Need]:
+        """The ranges of the bases that decoding the block of the raw bytes ``start`` to ``stop`` takes."""
+
+    def decode(self, meta: bytes, data: bytes, size: int, needed: Sequence[bytes]) -> bytes:
+        """Decode one block to its ``size`` raw bytes, with the ranges that ``needs`` named, in its order.
+
+        Corrupt if ``data`` is not a well-formed block of that size; memory is bounded by ``size`` whatever ``data`` says.
+        """
