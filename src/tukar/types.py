@@ -109,21 +109,21 @@ class Manifest:
 
     Attributes:
         sha256: of the whole file, 64 hex digits.
-        git_sha1: git's blob id of the whole file, 40 hex digits.
         size: of the whole file, in bytes; the sum of the parts' lengths.
         format: the format that cut it.
         parts: the objects, in file order.
     """
 
     sha256: str
-    git_sha1: str
     size: int
     format: str
     parts: tuple[Part, ...]
 
 
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?|[A-Za-z0-9_]")
-_RESERVED: Final = frozenset({"api", "datasets", "spaces", "models", "xet", "lfs", "static", "ready", "settings", "login", "docs"})
+_RESERVED: Final = frozenset(
+    {"api", "datasets", "docs", "lfs", "login", "models", "ready", "settings", "spaces", "static", "xet"}
+)
 
 
 def check_name(text: str) -> str:
@@ -186,6 +186,6 @@ def check_path(text: str) -> str:
     ):
         raise Invalid(
             f"not a valid path in a repository: {text[:200]!r}",
-            hint="use a relative path with '/' between names, without '.', '..', '.git', backslashes or control characters",
+            hint="use a relative path with '/' between names; no '.', '..' or '.git', no backslash, no control character",
         )
     return text

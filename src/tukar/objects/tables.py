@@ -1,0 +1,63 @@
+"""The tables of the object store. All of it is an index: it can be rebuilt from the packs alone."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, SmallInteger, Table, Text
+
+from tukar.database import metadata
+
+# SQLite gives row ids only to columns that are declared INTEGER.
+RowId = BigInteger().with_variant(Integer, "sqlite")
+
+packs = Table(
+    "packs",
+    metadata,
+    Column("id", Text, primary_key=True, comment="32 random hex digits; the storage key follows from it"),
+    Column("state", Text, nullable=False, comment="landing | live | dead"),
+    Column("size", BigInteger, nullable=False, comment="bytes in the storage; 0 while landing"),
+    Column("changed_at", Float, nullable=False, comment="when it came into this state"),
+)
+
+objects = Table(
+    "objects",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False, unique=True, comment="BLAKE3 of the raw bytes"),
+    Column("kind", SmallInteger, nullable=False, comment="0 content, 1 manifest"),
+    Column("size", BigInteger, nullable=False, comment="raw bytes"),
+    Column("pack_id", Text, ForeignKey("packs.id"), nullable=False, index=True),
+    Column("offset", BigInteger, nullable=False, comment="of the first stored block in the pack"),
+    Column("stored_size", BigInteger, nullable=False, comment="bytes of all stored blocks"),
+    Column("codec", SmallInteger, nullable=False),
+    Column("block_size", Integer, nullable=False, comment="raw bytes a block; the last may be shorter"),
+    Column("meta", LargeBinary, nullable=False, comment="the codec's own"),
+    Column("blocks", LargeBinary, nullable=False, comment="the block table, as in the pack's footer"),
+    Column("condemned_at", Float, comment="when gc found that nothing needs it; NULL while something does"),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("sha256", Text, nullable=False, unique=True),
+    Column("size", BigInteger, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("manifest_id", ForeignKey("objects.id"), nullable=False, index=True),
+    Column("created_at", Float, nullable=False),
+    Column("condemned_at", Float, comment="when gc found that nothing needs it; NULL while something does"),
+)
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("file_id", ForeignKey("files.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("start", BigInteger, nullable=False, comment="offset in the file"),
+    Column("length", BigInteger, nullable=False),
+    Column("object_id", ForeignKey("objects.id"), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+Index(None, objects.c.condemned_at)
+Index(None, files.c.condemned_at)
+Index(None, parts.c.file_id, parts.c.start)
