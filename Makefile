@@ -1,0 +1,91 @@
+# Everything a person or a machine does with this tree. Each target does its own set-up; prerequisites: make, python3
+# (3.11 or newer) and its venv module. Versions are pinned in requirements/; the environments are rebuilt when those
+# change. Another interpreter: make PYTHON=/usr/bin/python3.12 run
+
+PYTHON  ?= python3
+WORKERS ?= 2
+VENV    := .venv
+BIN     := $(VENV)/bin
+CLIENT  := .venvs/hf2
+SOURCES := src tests benchmarks examples
+
+PIP_INSTALL := -m pip --disable-pip-version-check --no-input install -qq --no-deps --no-compile
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run demo test test-slow lint format docs bench lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+run: $(BIN)/.stamp-hub $(CLIENT)/.stamp ## start a hub, publish a model family into it, fetch it back, then serve until Ctrl-C
+	@$(CLIENT)/bin/python examples/demo.py --serve
+
+demo: $(BIN)/.stamp-hub $(CLIENT)/.stamp ## the same, but end with a status instead of serving
+	@$(CLIENT)/bin/python examples/demo.py
+
+test: lint ## lint, then every test that is not slow (minutes)
+	@$(BIN)/pytest -m "not slow" -n $(WORKERS) -q
+
+test-slow: $(BIN)/.stamp-dev .venvs/hf2/.stamp .venvs/hf036/.stamp ## the slow tests: stock clients, servers, browser, faults
+	@$(BIN)/pytest -m slow -q
+
+lint: $(BIN)/.stamp-dev ## ruff, strict mypy, and who may import whom
+	@$(BIN)/ruff check --quiet $(SOURCES)
+	@$(BIN)/ruff format --check --quiet $(SOURCES) || { echo "not formatted: run 'make format'" >&2; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@report=$$($(BIN)/lint-imports 2>&1) || { echo "$$report" >&2; exit 1; }
+	@echo "lint: clean"
+
+format: $(BIN)/.stamp-dev ## reformat the code and mend what ruff can
+	@$(BIN)/ruff check --fix --quiet $(SOURCES)
+	@$(BIN)/ruff format --quiet $(SOURCES)
+
+docs: $(BIN)/.stamp-docs ## build the documentation into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "docs: site/index.html"
+
+bench: $(BIN)/.stamp-dev $(CLIENT)/.stamp ## measure push and pull against nginx, curl and the stock client
+	@$(BIN)/python -m benchmarks
+
+lock: ## resolve all pinned versions anew
+	@PYTHON=$(PYTHON) requirements/lock.sh
+
+clean: ## remove the environments, caches and what the demo made
+	rm -rf $(VENV) .venvs .demo site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One environment holds the hub; what tests and docs add goes on top. The stock clients live in environments of their
+# own, without Tukar: what talks to the hub in the demo and the client tests is what a user has.
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "Tukar needs Python 3.11 or newer; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)" >&2; \
+	    echo "Name another one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "Python's venv module is missing. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "· creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(BIN)/.stamp-hub: requirements/hub.txt pyproject.toml | $(BIN)/python
+	@echo "· installing the hub ($<)"
+	@$(BIN)/python $(PIP_INSTALL) -r $<
+	@$(BIN)/python $(PIP_INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/.stamp-dev: requirements/dev.txt $(BIN)/.stamp-hub
+	@echo "· installing what tests and lint need ($<)"
+	@$(BIN)/python $(PIP_INSTALL) -r $<
+	@touch $@
+
+$(BIN)/.stamp-docs: requirements/docs.txt $(BIN)/.stamp-hub
+	@echo "· installing what the documentation needs ($<)"
+	@$(BIN)/python $(PIP_INSTALL) -r $<
+	@touch $@
+
+.venvs/%/.stamp: requirements/%.txt | $(BIN)/python
+	@echo "· installing a stock client into .venvs/$* ($<)"
+	@rm -rf .venvs/$*
+	@$(PYTHON) -m venv .venvs/$*
+	@.venvs/$*/bin/python $(PIP_INSTALL) -r $<
+	@touch $@
