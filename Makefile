@@ -6,7 +6,7 @@ PYTHON  ?= python3
 WORKERS ?= 2
 VENV    := .venv
 BIN     := $(VENV)/bin
-CLIENT  := .venvs/hf2
+DEMO    := .venvs/demo
 SOURCES := src tests benchmarks examples
 
 PIP_INSTALL := -m pip --disable-pip-version-check --no-input install -qq --no-deps --no-compile
@@ -18,16 +18,16 @@ PIP_INSTALL := -m pip --disable-pip-version-check --no-input install -qq --no-de
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
-run: $(BIN)/.stamp-hub $(CLIENT)/.stamp ## start a hub, publish a model family into it, fetch it back, then serve until Ctrl-C
-	@$(CLIENT)/bin/python examples/demo.py --serve
+run: $(BIN)/.stamp-hub $(DEMO)/.stamp ## start a hub, publish a model family into it, fetch it back, then serve until Ctrl-C
+	@$(DEMO)/bin/python examples/demo.py --serve
 
-demo: $(BIN)/.stamp-hub $(CLIENT)/.stamp ## the same, but end with a status instead of serving
-	@$(CLIENT)/bin/python examples/demo.py
+demo: $(BIN)/.stamp-hub $(DEMO)/.stamp ## the same, but end with a status instead of serving
+	@$(DEMO)/bin/python examples/demo.py
 
 test: lint ## lint, then every test that is not slow (minutes)
 	@$(BIN)/pytest -m "not slow" -n $(WORKERS) -q
 
-test-slow: $(BIN)/.stamp-dev .venvs/hf2/.stamp .venvs/hf036/.stamp ## the slow tests: stock clients, servers, browser, faults
+test-slow: $(BIN)/.stamp-dev ## the slow tests: stock clients, servers, browser, faults
 	@$(BIN)/pytest -m slow -q
 
 lint: $(BIN)/.stamp-dev ## ruff, strict mypy, and who may import whom
@@ -45,7 +45,7 @@ docs: $(BIN)/.stamp-docs ## build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "docs: site/index.html"
 
-bench: $(BIN)/.stamp-dev $(CLIENT)/.stamp ## measure push and pull against nginx, curl and the stock client
+bench: $(BIN)/.stamp-dev $(DEMO)/.stamp ## measure push and pull against nginx, curl and the stock client
 	@$(BIN)/python -m benchmarks
 
 lock: ## resolve all pinned versions anew
@@ -55,8 +55,8 @@ clean: ## remove the environments, caches and what the demo made
 	rm -rf $(VENV) .venvs .demo site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# One environment holds the hub; what tests and docs add goes on top. The stock clients live in environments of their
-# own, without Tukar: what talks to the hub in the demo and the client tests is what a user has.
+# One environment holds the hub; what tests and documentation need goes on top. The demo's stock client lives in one of
+# its own, without Tukar: what talks to the hub there is what a user has. (The client tests build theirs themselves.)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -83,9 +83,9 @@ $(BIN)/.stamp-docs: requirements/docs.txt $(BIN)/.stamp-hub
 	@$(BIN)/python $(PIP_INSTALL) -r $<
 	@touch $@
 
-.venvs/%/.stamp: requirements/%.txt | $(BIN)/python
-	@echo "· installing a stock client into .venvs/$* ($<)"
-	@rm -rf .venvs/$*
-	@$(PYTHON) -m venv .venvs/$*
-	@.venvs/$*/bin/python $(PIP_INSTALL) -r $<
+$(DEMO)/.stamp: requirements/demo.txt | $(BIN)/python
+	@echo "· installing the stock client and the base model into $(DEMO) ($<)"
+	@rm -rf $(DEMO)
+	@$(PYTHON) -m venv $(DEMO)
+	@$(DEMO)/bin/python $(PIP_INSTALL) -r $<
 	@touch $@
