@@ -1,0 +1,68 @@
+"""Users and organisations: what owns repositories."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from tukar.catalog import tables
+from tukar.catalog.values import User, UserKind
+from tukar.database import Transaction
+from tukar.errors import Conflict, NotFound
+from tukar.types import check_namespace
+
+_COLUMNS = tables.users.c
+
+
+def create(
+    tx: Transaction,
+    name: str,
+    *,
+    now: float,
+    kind: UserKind = "user",
+    fullname: str = "",
+    email: str | None = None,
+    is_admin: bool = False,
+) -> User:
+    """Add a user or organisation.
+
+    Raises:
+        Invalid: the name breaks the rules or is reserved.
+        Conflict: the name is taken, by a user or an organisation, in whatever case.
+    """
+    check_namespace(name)
+    taken = find(tx, name)
+    if taken is not None:
+        raise Conflict(f"the name {taken.name!r} is taken by {_article(taken.kind)}", hint="choose another name")
+    row = {"name": name, "kind": kind, "fullname": fullname, "email": email, "is_admin": is_admin, "created_at": now}
+    tx.execute(sa.insert(tables.users).values(row))
+    return get(tx, name)
+
+
+def find(tx: Transaction, name: str) -> User | None:
+    """The user or organisation of that name, in whatever case; None if there is none."""
+    row = tx.execute(sa.select(tables.users).where(sa.func.lower(_COLUMNS.name) == name.lower())).first()
+    return None if row is None else User(**row._mapping)
+
+
+def get(tx: Transaction, name: str) -> User:
+    """The user or organisation of that name, in whatever case; NotFound if there is none."""
+    user = find(tx, name)
+    if user is None:
+        raise NotFound(f"there is no user or organisation {name[:100]!r}")
+    return user
+
+
+def listing(tx: Transaction) -> list[User]:
+    """Everyone, in the order of their names."""
+    rows = tx.execute(sa.select(tables.users).order_by(sa.func.lower(_COLUMNS.name)))
+    return [User(**row._mapping) for row in rows]
+
+
+def set_admin(tx: Transaction, user: User, is_admin: bool) -> User:
+    """Let a user administer the hub, or no longer."""
+    tx.execute(sa.update(tables.users).where(_COLUMNS.id == user.id).values(is_admin=is_admin))
+    return get(tx, user.name)
+
+
+def _article(kind: UserKind) -> str:
+    return "an organisation" if kind == "organization" else "a user"
