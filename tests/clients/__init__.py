@@ -1,0 +1,1 @@
+"""The hub driven by the stock clients, each in its own environment and process."""

@@ -1,0 +1,18 @@
+"""Several calls of HfApi in one process: {"calls": [{"method", "arguments"}]} gives a list of {"value"} or {"error"}."""
+
+from answer import answer, described, plain
+from huggingface_hub import HfApi
+
+
+def attempt(method, arguments):
+    try:
+        return {"value": plain(getattr(HfApi(), method)(**arguments))}
+    except Exception as error:
+        return {"error": described(error)}
+
+
+def attempt_each(calls):
+    return [attempt(**call) for call in calls]
+
+
+answer(attempt_each)
