@@ -56,6 +56,15 @@ class Database:
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRES_WRITE_LOCK)))
                 yield connection
 
+    def faults(self) -> list[str]:
+        """What the database's own check of itself finds: nothing, if all is well. PostgreSQL has no such check."""
+        if not self.is_sqlite:
+            return []
+        with self.read() as tx:
+            found = [row[0] for row in tx.exec_driver_sql("PRAGMA integrity_check") if row[0] != "ok"]
+            broken = tx.exec_driver_sql("PRAGMA foreign_key_check").all()
+        return [f"database: {fault}" for fault in found + [f"dangling reference {tuple(row)}" for row in broken]]
+
     def close(self) -> None:
         """Close all pooled connections."""
         self.engine.dispose()

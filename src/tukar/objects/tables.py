@@ -15,6 +15,7 @@ packs = Table(
     Column("id", Text, primary_key=True, comment="32 random hex digits; the storage key follows from it"),
     Column("state", Text, nullable=False, comment="landing | live | dead"),
     Column("size", BigInteger, nullable=False, comment="bytes in the storage; 0 while landing"),
+    Column("content", BigInteger, nullable=False, comment="of these, bytes of stored blocks"),
     Column("changed_at", Float, nullable=False, comment="when it came into this state"),
 )
 
@@ -32,7 +33,6 @@ objects = Table(
     Column("block_size", Integer, nullable=False, comment="raw bytes a block; the last may be shorter"),
     Column("meta", LargeBinary, nullable=False, comment="the codec's own"),
     Column("blocks", LargeBinary, nullable=False, comment="the block table, as in the pack's footer"),
-    Column("condemned_at", Float, comment="when gc found that nothing needs it; NULL while something does"),
 )
 
 files = Table(
@@ -58,6 +58,5 @@ parts = Table(
     sqlite_with_rowid=False,
 )
 
-Index(None, objects.c.condemned_at)
 Index(None, files.c.condemned_at)
 Index(None, parts.c.file_id, parts.c.start)

@@ -1,0 +1,89 @@
+"""Settings: the only reader of the environment and of the configuration file.
+
+A setting comes from the first of these that has it: the command line, the environment (``TUKAR_`` and its name in
+capitals), the file ``tukar.toml`` (in the data folder, or where ``TUKAR_CONFIG`` says), its default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from tukar.errors import Invalid
+
+_PREFIX: Final = "TUKAR_"
+_DAY: Final = 86_400.0
+
+
+def _setting(default: Any, help: str) -> Any:  # noqa: A002 - argparse's and click's word
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that can be set; each has its entry in docs/reference/settings.md."""
+
+    data: Path = _setting(Path("data"), "The folder that holds everything the hub keeps.")
+    host: str = _setting("127.0.0.1", "The address to listen on.")
+    port: int = _setting(8080, "The port to listen on.")
+    public_url: str = _setting("", "The hub's address as clients see it, if a proxy hides it.")
+    admin_token: str = _setting("", "The first administrator's token; made and printed once where it is not set.")
+    database_url: str = _setting("", "SQLAlchemy URL of the database; SQLite in the data folder where it is not set.")
+    storage_url: str = _setting(
+        "", "s3://, gs:// or az:// URL of the object storage; else a folder in the data folder."
+    )
+    gc_grace: float = _setting(14 * _DAY, "Seconds that what nothing needs is kept before it is freed.")
+    gc_every: float = _setting(_DAY, "Seconds between garbage collections; 0 for none by itself.")
+    upload_window: float = _setting(_DAY, "Seconds that uploads are kept for a commit to follow.")
+    check_every: float = _setting(7 * _DAY, "Seconds between background checks of all stored bytes; 0 for none.")
+    upload_limit: int = _setting(1 << 40, "Bytes of the largest file that the hub takes.")
+    log_level: str = _setting("info", "How much is logged: debug, info, warning or error.")
+
+    @property
+    def database(self) -> str:
+        """The database's URL, the default worked out."""
+        return self.database_url or f"sqlite:///{self.data / 'database.sqlite'}"
+
+
+def load(overrides: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Config:
+    """The settings in force; ``overrides`` are those of the command line, None for what it does not say.
+
+    Invalid for an unknown setting in the file, or a value that is not of its type.
+    """
+    chosen: dict[str, object] = {name: value for name, value in overrides.items() if value is not None}
+    named = {name: environ[_PREFIX + name.upper()] for name in _DEFAULTS if environ.get(_PREFIX + name.upper())}
+    data = Path(str(chosen.get("data") or named.get("data") or _DEFAULTS["data"]))
+    explicit = environ.get(f"{_PREFIX}CONFIG")
+    file = _read(Path(explicit) if explicit else data / "tukar.toml", must_exist=bool(explicit))
+    merged = {**file, **named, **chosen, "data": data}
+    values: dict[str, Any] = {name: _typed(name, value) for name, value in merged.items()}
+    return Config(**values)
+
+
+def _read(path: Path, *, must_exist: bool) -> dict[str, object]:
+    if not must_exist and not path.exists():
+        return {}
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Invalid(f"cannot read the configuration file {path}: {error}") from error
+    unknown = found.keys() - _DEFAULTS.keys()
+    if unknown:
+        raise Invalid(f"{path}: unknown settings: {', '.join(sorted(unknown))}", hint="see docs/reference/settings.md")
+    return found
+
+
+_DEFAULTS: Final[dict[str, Any]] = {setting.name: setting.default for setting in fields(Config)}
+
+
+def _typed(name: str, value: object) -> object:
+    kind = type(_DEFAULTS[name])
+    wanted: type = Path if issubclass(kind, Path) else kind
+    try:
+        return value if isinstance(value, wanted) else wanted(str(value))
+    except ValueError:
+        raise Invalid(f"the setting {name} must be {wanted.__name__}, not {value!r}") from None
