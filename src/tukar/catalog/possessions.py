@@ -1,0 +1,74 @@
+"""Who may link which bytes. Knowing a digest gives no right to what it names: one must have sent the bytes to this hub,
+or be able to read them in one of its repositories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from tukar.catalog import rights, tables
+from tukar.catalog.chunks import chunks
+from tukar.catalog.values import Identity, Repository, User
+from tukar.database import Transaction
+from tukar.objects.tables import files
+
+_COLUMNS = tables.possessions.c
+_LINKS = tables.repository_files.c
+
+
+def record(tx: Transaction, user_id: int, file_id: int, *, now: float) -> None:
+    """Note that the user has sent the file. Until a commit of theirs links it, it is pending: gc spares it a while."""
+    mine = (_COLUMNS.user_id == user_id) & (_COLUMNS.file_id == file_id)
+    changed = tx.execute(sa.update(tables.possessions).where(mine).values(at=now, pending=True))
+    if changed.rowcount == 0:
+        row = {"user_id": user_id, "file_id": file_id, "at": now, "pending": True}
+        tx.execute(sa.insert(tables.possessions).values(row))
+
+
+def settle(tx: Transaction, user: User, file_ids: Iterable[int]) -> None:
+    """Note that a commit of the user links these files: it keeps them from now on."""
+    for ids in chunks(file_ids):
+        mine = (_COLUMNS.user_id == user.id) & _COLUMNS.file_id.in_(ids) & _COLUMNS.pending
+        tx.execute(sa.update(tables.possessions).where(mine).values(pending=False))
+
+
+def may_link(tx: Transaction, identity: Identity, repository: Repository, sha256: str) -> int | None:
+    """The id of the file if the hub has it and they may link it in ``repository``, which they may read; else None."""
+    return held(tx, repository.id, [sha256]).get(sha256) or linkable(tx, identity, [sha256]).get(sha256)
+
+
+def linkable(tx: Transaction, identity: Identity, digests: Iterable[str]) -> dict[str, int]:
+    """Of these sha256, those that the hub has and that they may link, with the ids of the files.
+
+    That is: what they sent themselves, and what is in a repository that they may read.
+    """
+    in_reach = sa.exists().where(
+        _LINKS.file_id == files.c.id,
+        _LINKS.repository_id == tables.repositories.c.id,
+        rights.readable(identity),
+    )
+    if identity.user is not None:
+        sent = sa.exists().where(_COLUMNS.file_id == files.c.id, _COLUMNS.user_id == identity.user.id)
+        return _among(tx, digests, in_reach | sent)
+    return _among(tx, digests, in_reach)
+
+
+def held(tx: Transaction, repository_id: int, digests: Iterable[str]) -> dict[str, int]:
+    """Of these sha256, those that some commit of the repository links, with the ids of the files."""
+    linked = sa.exists().where(_LINKS.file_id == files.c.id, _LINKS.repository_id == repository_id)
+    return _among(tx, digests, linked)
+
+
+def holds(tx: Transaction, repository_id: int, sha256: str) -> bool:
+    """Whether some commit of the repository links the file."""
+    return bool(held(tx, repository_id, [sha256]))
+
+
+def _among(tx: Transaction, digests: Iterable[str], condition: sa.ColumnElement[bool]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for some in chunks(digests):
+        rows = tx.execute(sa.select(files.c.sha256, files.c.id).where(files.c.sha256.in_(some), condition))
+        found.update((row.sha256, row.id) for row in rows)
+    return found
