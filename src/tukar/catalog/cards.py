@@ -6,6 +6,7 @@ never fails; what is wrong with it is told in ``errors``.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,6 +51,10 @@ class Card:
     body: str = ""
     errors: tuple[str, ...] = ()
 
+    def to_json(self) -> str | None:
+        """The metadata as JSON text, to keep; None if there is none."""
+        return json.dumps(self.metadata, ensure_ascii=True, separators=(",", ":")) if self.metadata else None
+
 
 def parse(content: bytes | str) -> Card:
     """Read a card. Never raises: what cannot be read is left out and told in ``errors``."""
@@ -63,9 +68,9 @@ def parse(content: bytes | str) -> Card:
     return _card(metadata, body, errors)
 
 
-def from_metadata(metadata: Mapping[str, Json]) -> Card:
-    """A card without a body, from metadata that was kept as JSON."""
-    return _card(dict(metadata), "", [])
+def from_json(text: str | None) -> Card:
+    """A card without a body, from what ``to_json`` gave."""
+    return _card({} if text is None else json.loads(text), "", [])
 
 
 def _decode(content: bytes | str) -> tuple[str, list[str]]:

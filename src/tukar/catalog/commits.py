@@ -20,12 +20,12 @@ from typing import Final
 import sqlalchemy as sa
 
 from tukar.catalog import git, possessions, repositories, revisions, tables
-from tukar.catalog.chunks import chunks
 from tukar.catalog.drafts import Draft
 from tukar.catalog.operations import AddFile, DeleteFile, DeleteFolder, Operation
 from tukar.catalog.values import Commit, Entry, Repository, User
 from tukar.database import Transaction
 from tukar.errors import Conflict, EntryNotFound, Invalid, RevisionNotFound
+from tukar.objects.index import batches, find_files
 from tukar.objects.tables import files
 
 _INITIAL_TITLE: Final = "initial commit"
@@ -190,18 +190,12 @@ def _finish(
 def _look_up(tx: Transaction, added: Iterable[AddFile]) -> list[int]:
     """The ids of the files, each once."""
     by_sha256 = {file.sha256: file for file in added}
-    ids: dict[str, int] = {}
-    for some in chunks(by_sha256):
-        rows = tx.execute(sa.select(files.c.sha256, files.c.id, files.c.size).where(files.c.sha256.in_(some)))
-        for sha256, file_id, size in rows:
-            _check_size(by_sha256[sha256], size)
-            ids[sha256] = file_id
+    stored = find_files(tx, by_sha256)
     for sha256, file in by_sha256.items():
-        if sha256 not in ids:
-            raise Invalid(
-                f"{file.path!r}: the hub does not have the bytes with sha256 {sha256}", hint="upload it again"
-            )
-    return list(ids.values())
+        if sha256 not in stored:
+            raise Invalid(f"{file.path!r}: the hub has no file with sha256 {sha256}", hint="upload its bytes first")
+        _check_size(file, stored[sha256].size)
+    return [file.id for file in stored.values()]
 
 
 def _check_size(file: AddFile, size: int) -> None:
@@ -211,7 +205,7 @@ def _check_size(file: AddFile, size: int) -> None:
 
 def _link(tx: Transaction, repository: Repository, file_ids: Iterable[int]) -> None:
     links = tables.repository_files
-    for ids in chunks(file_ids):
+    for ids in batches(file_ids):
         tx.execute(
             sa.update(files).where(files.c.id.in_(ids), files.c.condemned_at.is_not(None)).values(condemned_at=None)
         )

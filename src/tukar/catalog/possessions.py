@@ -9,9 +9,9 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from tukar.catalog import rights, tables
-from tukar.catalog.chunks import chunks
 from tukar.catalog.values import Identity, Repository, User
 from tukar.database import Transaction
+from tukar.objects.index import batches
 from tukar.objects.tables import files
 
 _COLUMNS = tables.possessions.c
@@ -29,7 +29,7 @@ def record(tx: Transaction, user_id: int, file_id: int, *, now: float) -> None:
 
 def settle(tx: Transaction, user: User, file_ids: Iterable[int]) -> None:
     """Note that a commit of the user links these files: it keeps them from now on."""
-    for ids in chunks(file_ids):
+    for ids in batches(file_ids):
         mine = (_COLUMNS.user_id == user.id) & _COLUMNS.file_id.in_(ids) & _COLUMNS.pending
         tx.execute(sa.update(tables.possessions).where(mine).values(pending=False))
 
@@ -68,7 +68,7 @@ def holds(tx: Transaction, repository_id: int, sha256: str) -> bool:
 
 def _among(tx: Transaction, digests: Iterable[str], condition: sa.ColumnElement[bool]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for some in chunks(digests):
+    for some in batches(digests):
         rows = tx.execute(sa.select(files.c.sha256, files.c.id).where(files.c.sha256.in_(some), condition))
         found.update((row.sha256, row.id) for row in rows)
     return found

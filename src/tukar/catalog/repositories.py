@@ -9,10 +9,10 @@ from typing import Literal
 import sqlalchemy as sa
 
 from tukar.catalog import rights, tables, users
-from tukar.catalog.chunks import chunks
 from tukar.catalog.values import Identity, Repository
 from tukar.database import Transaction
 from tukar.errors import Conflict, RepoNotFound
+from tukar.objects.index import batches
 from tukar.objects.tables import files
 from tukar.types import RepoId, RepoType
 
@@ -140,7 +140,7 @@ def used_storage(tx: Transaction, repositories: Iterable[Repository]) -> dict[in
     links = tables.repository_files.c
     query = sa.select(links.repository_id, sa.func.sum(files.c.size)).join(files, files.c.id == links.file_id)
     used = {repository.id: 0 for repository in repositories}
-    for ids in chunks(list(used)):
+    for ids in batches(list(used)):
         rows = tx.execute(query.where(links.repository_id.in_(ids)).group_by(links.repository_id))
         used |= {id_: int(size) for id_, size in rows}
     return used

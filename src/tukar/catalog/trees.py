@@ -9,11 +9,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from tukar.catalog import tables
-from tukar.catalog.chunks import chunks
 from tukar.catalog.git import EMPTY_TREE
 from tukar.catalog.values import Entry
 from tukar.database import Transaction
 from tukar.errors import EntryNotFound
+from tukar.objects.index import batches
 
 _COLUMNS: Final = tables.tree_entries.c
 _ROWS: Final = sa.select(
@@ -111,7 +111,7 @@ def _find_level(tx: Transaction, repository_id: int, found: Mapping[str, Entry],
 
 def _named(tx: Transaction, repository_id: int, tree_oid: str, names: list[str]) -> list[Entry]:
     mine = _ROWS.where(_COLUMNS.repository_id == repository_id, _COLUMNS.tree_oid == tree_oid)
-    return [_entry(row) for some in chunks(names) for row in tx.execute(mine.where(_COLUMNS.name.in_(some)))]
+    return [_entry(row) for some in batches(names) for row in tx.execute(mine.where(_COLUMNS.name.in_(some)))]
 
 
 def _prefixes(paths: Iterable[str], depth: int) -> set[str]:
@@ -124,7 +124,7 @@ def _load(tx: Transaction, repository_id: int, tree_oids: Iterable[str]) -> dict
     """What is directly in each of these trees: folders before files, each by name; paths are names."""
     trees: dict[str, list[Entry]] = {oid: [] for oid in tree_oids}
     mine = _ROWS.where(_COLUMNS.repository_id == repository_id)
-    for oids in chunks(list(trees)):
+    for oids in batches(list(trees)):
         for row in tx.execute(mine.where(_COLUMNS.tree_oid.in_(oids))):
             trees[row.tree_oid].append(_entry(row))
     for entries in trees.values():
