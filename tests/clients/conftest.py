@@ -1,6 +1,7 @@
 """The hub, and stock clients of several generations as fixtures."""
 
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -77,6 +78,12 @@ def newest(make_client: MakeClient) -> Client:
 def repository(request: pytest.FixtureRequest) -> str:
     """The name of a repository that only this test uses, not created yet."""
     return "admin/" + re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:80].strip("-")
+
+
+@pytest.fixture
+def seed(repository: str) -> int:
+    """Contents of this seed are this test's alone: nothing another test pushed can stand in for them."""
+    return zlib.crc32(repository.encode())
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Several calls of HfApi in one process: {"calls": [{"method", "arguments"}]} gives a list of {"value"} or {"error"}."""
+"""Several calls of HfApi in one process: a list of {"method", "arguments"} gives {"value"} or {"error"} for each."""
 
 from answer import answer, described, plain
 from huggingface_hub import HfApi
