@@ -15,6 +15,7 @@ from .conftest import KINDS
 from .environments import Environment
 from .files import digests, noise, sharded_model, write
 from .hub import ADMIN_TOKEN, Hub
+from .traffic import Traffic
 
 pytestmark = pytest.mark.slow
 
@@ -92,6 +93,23 @@ def test_after_a_refused_commit(pusher: Client, own_hub: Hub, folder: Path, tmp_
         own_hub.collect_garbage()
     push(pusher, "admin/model", folder)
     assert_pulls(pusher, "admin/model", folder, tmp_path / "reader")
+
+
+def test_after_an_interrupted_push(
+    own_hub: Hub, environments: Callable[[str], Environment], folder: Path, tmp_path: Path
+) -> None:
+    """The xorbs arrived and the client noted it, the shard did not: the next session counts them as sent."""
+    settings = EAGER | {"HF_XET_CLIENT_RETRY_BASE_DELAY": "10ms", "HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": "1"}
+    with Traffic(own_hub.port) as traffic:
+        pusher = Client(environments("2.4-xet"), tmp_path / "pusher", traffic.url, ADMIN_TOKEN, settings)
+        traffic.cut(lambda request: request.target.endswith("/shards"), after=0, times=1000)
+        with pytest.raises(ClientFailure):
+            push(pusher, "admin/model", folder)
+        assert traffic.asked("POST", "/xorbs/")
+        traffic.heal()
+        own_hub.collect_garbage()
+        push(pusher, "admin/model", folder)
+        assert_pulls(pusher, "admin/model", folder, tmp_path / "reader")
 
 
 def test_after_a_restored_backup(pusher: Client, own_hub: Hub, folder: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from .client import Client, ClientFailure
+from .conftest import MakeClient
 from .files import digest, digests, sharded_model, write
 from .hub import Hub
 
@@ -38,6 +39,16 @@ def test_a_folder_comes_back_as_it_was(client: Client, created: str, tmp_path: P
     assert digests(whole) == pushed
     assert digests(placed) == pushed
     assert digests(filtered) == {name: sha for name, sha in pushed.items() if name.endswith(".json")}
+
+
+@pytest.mark.parametrize(("pusher", "puller"), [("2.4-xet", "0.36-lfs"), ("0.36-lfs", "2.4-xet")])
+def test_what_one_client_pushed_another_pulls(
+    make_client: MakeClient, repository: str, tmp_path: Path, pusher: str, puller: str
+) -> None:
+    model = sharded_model(tmp_path / "model")
+    make_client(pusher).api("create_repo", repo_id=repository)
+    make_client(pusher).api("upload_folder", repo_id=repository, folder_path=str(model))
+    assert digests(make_client(puller).api("snapshot_download", repo_id=repository)) == digests(model)
 
 
 def test_what_is_there_is_told(client: Client, created: str, tmp_path: Path) -> None:

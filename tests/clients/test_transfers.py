@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from .client import Client
+from .conftest import MakeClient
 from .files import digest, digests, noise, safetensors, sharded_model, write
 from .hub import Hub
 from .traffic import Traffic
@@ -26,6 +27,39 @@ ODD_NAMES = [
     "..two/dots..bin",
     "very/" * 20 + "deep.bin",
 ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken", "up", "down"),
+    [
+        ("2.4-xet", "Xet", ("POST", "/v1/xorbs/"), ("GET", "/reconstructions/")),
+        ("2.4-lfs", "LFS", ("POST", "/info/lfs/objects/batch"), ("GET", "/resolve/")),
+        ("0.36-lfs", "LFS", ("POST", "/info/lfs/objects/batch"), ("GET", "/resolve/")),
+    ],
+)
+def test_each_client_takes_its_route(
+    make_client: MakeClient,
+    repository: str,
+    hub: Hub,
+    tmp_path: Path,
+    seed: int,
+    kind: str,
+    taken: str,
+    up: tuple[str, str],
+    down: tuple[str, str],
+) -> None:
+    """Or the other tests would say nothing about Xet, or nothing about LFS."""
+    local = write(tmp_path, {"w.bin": noise(seed, 300_000)}) / "w.bin"
+    with Traffic(hub.port) as traffic:
+        client = make_client(kind).through(traffic.url)
+        client.api("create_repo", repo_id=repository)
+        client.api("upload_file", path_or_fileobj=str(local), path_in_repo="w.bin", repo_id=repository)
+        assert traffic.asked(*up), f"not pushed by {taken}"
+        assert bool(traffic.asked("PUT")) is (taken == "LFS")
+        traffic.forget()
+        path = client.api("hf_hub_download", repo_id=repository, filename="w.bin")
+        assert traffic.asked(*down), f"not pulled by {taken}"
+    assert digest(Path(path)) == digest(local)
 
 
 def test_what_the_hub_has_does_not_move_again(

@@ -24,11 +24,11 @@ class Request:
 
 @dataclass
 class Cut:
-    """Ends the connection after `after` bytes of the first answer to a request that `when` picks."""
+    """Ends the connection after `after` bytes of the answer to a request that `when` picks, `times` times."""
 
     when: Callable[[Request], bool]
     after: int
-    done: bool = False
+    times: int
 
 
 class Traffic:
@@ -55,8 +55,12 @@ class Traffic:
         for thread in self._threads:
             thread.join()
 
-    def cut(self, when: Callable[[Request], bool], after: int) -> None:
-        self._cut = Cut(when, after)
+    def cut(self, when: Callable[[Request], bool], after: int, times: int = 1) -> None:
+        self._cut = Cut(when, after, times)
+
+    def heal(self) -> None:
+        """No cuts any more."""
+        self._cut = None
 
     def asked(self, method: str, part: str = "") -> list[Request]:
         """The requests of `method` with `part` in their target."""
@@ -86,9 +90,9 @@ class Traffic:
     def budget(self, request: Request) -> int | None:
         """How many bytes of the answer to `request` may pass; None for all of them."""
         cut = self._cut
-        if cut is None or cut.done or not cut.when(request):
+        if cut is None or cut.times == 0 or not cut.when(request):
             return None
-        cut.done = True
+        cut.times -= 1
         return cut.after
 
 
