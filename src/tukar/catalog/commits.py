@@ -187,20 +187,16 @@ def _finish(
     return new
 
 
-def _look_up(tx: Transaction, added: Iterable[AddFile]) -> list[int]:
+def _look_up(tx: Transaction, added: Sequence[AddFile]) -> list[int]:
     """The ids of the files, each once."""
-    by_sha256 = {file.sha256: file for file in added}
-    stored = find_files(tx, by_sha256)
-    for sha256, file in by_sha256.items():
-        if sha256 not in stored:
-            raise Invalid(f"{file.path!r}: the hub has no file with sha256 {sha256}", hint="upload its bytes first")
-        _check_size(file, stored[sha256].size)
+    stored = find_files(tx, {file.sha256 for file in added})
+    for file in added:
+        if file.sha256 not in stored:
+            raise Invalid(f"{file.path!r}: the hub has no file with sha256 {file.sha256}", hint="upload its bytes first")
+        size = stored[file.sha256].size
+        if file.size != size:
+            raise Invalid(f"{file.path!r}: the file with sha256 {file.sha256} has {size} bytes, not {file.size}")
     return [file.id for file in stored.values()]
-
-
-def _check_size(file: AddFile, size: int) -> None:
-    if file.size != size:
-        raise Invalid(f"{file.path!r}: the file with sha256 {file.sha256} has {size} bytes, not {file.size}")
 
 
 def _link(tx: Transaction, repository: Repository, file_ids: Iterable[int]) -> None:

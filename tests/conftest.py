@@ -1,0 +1,57 @@
+"""What tests of every package share: a database of each kind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tukar.database import Database, metadata
+
+_TABLES = ("tukar.objects.tables", "tukar.catalog.tables")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database with every table, once on SQLite and once on PostgreSQL."""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql_url")
+    else:
+        url = f"sqlite:///{tmp_path}/database.sqlite"
+    for module in _TABLES:
+        import_module(module)
+    database = Database(url)
+    with database.engine.begin() as connection:
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server of our own, reached by a socket in a temporary folder."""
+    if shutil.which("initdb") is None or shutil.which("pg_ctl") is None:
+        pytest.skip("PostgreSQL is not installed")
+    # Not below pytest's folder: a socket's path has at most 107 bytes, and that folder is its owner's alone.
+    folder = Path(_run("mktemp", "-d", "/tmp/tukar-postgresql-XXXXXX").stdout.strip())
+    data, options = folder / "data", f"-c listen_addresses='' -c fsync=off -k {folder}"
+    _run("initdb", "-D", data, "-U", "tukar", "-A", "trust", "-E", "UTF8", "--no-sync")
+    _run("pg_ctl", "-D", data, "-l", folder / "log", "-o", options, "-w", "start")
+    try:
+        yield f"postgresql+psycopg://tukar@/postgres?host={folder}"
+    finally:
+        _run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+        shutil.rmtree(folder)
+
+
+def _run(*command: object) -> subprocess.CompletedProcess[str]:
+    # PostgreSQL refuses to run as root.
+    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    arguments = [*prefix, *(str(part) for part in command)]
+    return subprocess.run(arguments, cwd="/", check=True, text=True, stdout=subprocess.PIPE, stderr=None)
