@@ -13,10 +13,12 @@ PIP_INSTALL := -m pip --disable-pip-version-check --no-input install -qq --no-de
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run demo test test-slow lint format docs bench lock clean
+.PHONY: help install run demo test test-slow lint format docs bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+install: $(BIN)/.stamp-hub ## install the hub into .venv; then: .venv/bin/tukar --help
 
 run: $(BIN)/.stamp-hub $(DEMO)/.stamp ## start a hub, publish a model family into it, fetch it back, then serve until Ctrl-C
 	@$(DEMO)/bin/python examples/demo.py --serve

