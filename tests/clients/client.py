@@ -47,8 +47,8 @@ class Client:
         """What `HfApi().<method>(**arguments)` returns, as JSON; its exception as `ClientFailure`."""
         return self.run("api", method=method, arguments=arguments)
 
-    def calls(self, *calls: tuple[str, dict[str, Any]]) -> "list[Any | ClientFailure]":
-        """Several calls in one process: for each its value, or its failure."""
+    def calls(self, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
+        """Several calls in one process: for each its value, or the `ClientFailure` that it ended with."""
         request = [{"method": method, "arguments": arguments} for method, arguments in calls]
         answers = self.run("calls", calls=request)
         return [ClientFailure(answer["error"]) if "error" in answer else answer["value"] for answer in answers]

@@ -95,3 +95,9 @@ def digests(folder: Path | str) -> dict[str, str]:
 def blob_id(content: bytes) -> str:
     """The name git gives a blob: sha1 over its header and content."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def pointer(path: Path) -> bytes:
+    """What git keeps of a file in LFS (the git-lfs specification, "The Pointer")."""
+    text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest(path)}\nsize {path.stat().st_size}\n"
+    return text.encode()

@@ -43,7 +43,7 @@ class Hub:
 
     def start(self) -> None:
         """Returns once /ready answers 200."""
-        command = [TUKAR, "serve", "--data", self.data, "--host", "127.0.0.1", "--port", str(self.port)]
+        command = [str(TUKAR), "serve", "--data", str(self.data), "--host", "127.0.0.1", "--port", str(self.port)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, env=_administrator(None), stdout=log, stderr=log)
         deadline = time.monotonic() + READY_SECONDS

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from .client import Client
+from .conftest import CORE
 from .files import digests, sharded_model
 from .hub import Hub
 
 pytestmark = pytest.mark.slow
+each_core_client = pytest.mark.parametrize("client", CORE, indirect=True)
 
 
 def succeeded(done: subprocess.CompletedProcess[str]) -> str:
@@ -17,6 +19,7 @@ def succeeded(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout + done.stderr
 
 
+@each_core_client
 def test_upload_creates_and_download_brings_it_back(client: Client, repository: str, hub: Hub, tmp_path: Path) -> None:
     folder = sharded_model(tmp_path / "model")
     told = succeeded(client.hf("upload", repository, folder, "--commit-message", "From the command line"))
@@ -26,6 +29,7 @@ def test_upload_creates_and_download_brings_it_back(client: Client, repository: 
     assert client.api("list_repo_commits", repo_id=repository)[0]["title"] == "From the command line"
 
 
+@each_core_client
 def test_one_file_and_a_choice_of_files(client: Client, repository: str, tmp_path: Path) -> None:
     folder = sharded_model(tmp_path / "model")
     succeeded(client.hf("upload", repository, folder / "config.json", "deep/config.json"))
@@ -36,6 +40,7 @@ def test_one_file_and_a_choice_of_files(client: Client, repository: str, tmp_pat
     assert digests(tmp_path / "some") == {name: sha for name, sha in digests(folder).items() if name.endswith(".onnx")}
 
 
+@each_core_client
 def test_who_i_am(client: Client) -> None:
     assert "admin" in succeeded(client.hf("auth", "whoami"))
 

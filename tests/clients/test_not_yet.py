@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from .client import Client, ClientFailure
+from .conftest import CORE
 from .files import model
 
-pytestmark = pytest.mark.slow
+# What the hub allows does not depend on how bytes travel.
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("client", CORE, indirect=True)]
 
 NOT_YET: list[tuple[str, dict[str, Any]]] = [
     ("create_branch", {"branch": "b"}),

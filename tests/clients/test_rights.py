@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 
 from .client import Client, ClientFailure
+from .conftest import CORE
 from .files import digests, model
 from .hub import Hub
 
-pytestmark = pytest.mark.slow
+# What the hub allows does not depend on how bytes travel.
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("client", CORE, indirect=True)]
 
-READS = [
+READS: list[tuple[str, dict[str, object]]] = [
     ("model_info", {}),
     ("list_repo_tree", {}),
     ("get_paths_info", {"paths": ["config.json"]}),

@@ -6,7 +6,7 @@ import pytest
 
 from .client import Client, ClientFailure
 from .conftest import MakeClient
-from .files import digest, digests, sharded_model, write
+from .files import blob_id, digest, digests, pointer, sharded_model, write
 from .hub import Hub
 
 
@@ -70,6 +70,9 @@ def test_what_is_there_is_told(client: Client, created: str, tmp_path: Path) -> 
     large = {each["rfilename"]: each["lfs"]["sha256"] for each in info["siblings"] if each["lfs"]}
     assert large.items() <= pushed.items()
     assert {name for name in pushed if name.endswith((".safetensors", ".onnx"))} <= large.keys()
+    assert {each["rfilename"]: each["blob_id"] for each in info["siblings"]} == {
+        name: blob_id(pointer(model / name) if name in large else (model / name).read_bytes()) for name in pushed
+    }
     assert {each["path"] for each in top} == {name.split("/")[0] for name in pushed}
     assert {each["path"]: each["size"] for each in everything if "size" in each} == sizes
     assert {each["path"] for each in everything if "tree_id" in each} == {
