@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 import sqlalchemy as sa
@@ -34,11 +35,8 @@ def rewrite_sparse(database: Database, storage: Storage, now: float) -> int:
     """Rewrite the packs that are worth it; returns how many. Damaged ones are left as they are, for check to report."""
     rewritten = 0
     for group in _sparse(database):
-        try:
-            _rewrite(database, storage, group, now)
-        except Corrupt:
-            continue
-        rewritten += len(group)
+        with suppress(Corrupt):
+            rewritten += _rewrite(database, storage, group, now)
     return rewritten
 
 
@@ -71,7 +69,7 @@ def _groups(sized: Iterator[tuple[str, int]]) -> Iterator[list[str]]:
         yield group
 
 
-def _rewrite(database: Database, storage: Storage, group: Sequence[str], now: float) -> None:
+def _rewrite(database: Database, storage: Storage, group: Sequence[str], now: float) -> int:
     with database.read() as tx:
         rows = tx.execute(sa.select(objects).where(objects.c.pack_id.in_(group)).order_by(objects.c.id)).all()
     new = _copy(database, storage, [location_of(row) for row in rows], now) if rows else None
@@ -80,6 +78,7 @@ def _rewrite(database: Database, storage: Storage, group: Sequence[str], now: fl
             index.add_pack(tx, new.id, new.size, new.records, now)
             index.move_objects(tx, new.records, new.id)
         tx.execute(packs.update().where(packs.c.id.in_(group)).values(state=DEAD, changed_at=now))
+    return len({row.pack_id for row in rows})
 
 
 def _copy(database: Database, storage: Storage, locations: Sequence[Location], now: float) -> PackWriter:

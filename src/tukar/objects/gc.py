@@ -24,7 +24,7 @@ from tukar.objects.packs import PREFIX, key
 from tukar.objects.tables import files, objects, packs, parts
 from tukar.storage.base import Storage
 
-Roots = Callable[[], Sequence[sa.Select[tuple[int]]]]
+Roots = Callable[[], Sequence[sa.Select[int]]]
 """SELECTs of the row ids of the files that are needed."""
 
 Freeing = Callable[[Transaction, Sequence[int]], None]
@@ -74,7 +74,7 @@ class Collector:
         freed_bytes = before - stored_bytes(self.storage)
         return Collected(condemned, waiting, freed_files, freed_objects, freed_bytes, rewritten)
 
-    def _needed(self) -> sa.CompoundSelect[tuple[int]]:
+    def _needed(self) -> sa.CompoundSelect[int]:
         return sa.union_all(*self.roots())
 
     def _condemn(self, tx: Transaction, now: float) -> int:

@@ -23,6 +23,13 @@ _BATCH: Final = 500
 _T = TypeVar("_T")
 
 
+class FreedMeanwhile(Conflict):
+    """What a landing shares with stored files was there when it was looked up, and then gc freed it: land again."""
+
+    def __init__(self) -> None:
+        super().__init__("content that this upload shares with stored files was freed meanwhile", hint="send it again")
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
     """Where an object is stored."""
@@ -153,14 +160,14 @@ def locate_ids(tx: Transaction, digests: Collection[Digest]) -> dict[Digest, int
 def add_file(tx: Transaction, manifest: Manifest, manifest_digest: Digest, now: float) -> int:
     """Register a file whose objects are all here, and give its row id.
 
-    Conflict if an object is not here: gc freed it since it was looked up, and it has to be landed again.
+    FreedMeanwhile if an object is not here: gc freed it since it was looked up, and it has to be landed again.
     """
     if find_file(tx, manifest.sha256) is not None:
         return revive_file(tx, manifest.sha256)
     digests = {part.digest for part in manifest.parts} | {manifest_digest}
     ids = locate_ids(tx, digests)
     if len(ids) != len(digests):
-        raise freed_meanwhile()
+        raise FreedMeanwhile
     row = files.insert().values(
         sha256=manifest.sha256,
         size=manifest.size,
@@ -191,11 +198,11 @@ def _add_parts(tx: Transaction, file_id: int, manifest: Manifest, ids: Mapping[D
 
 
 def revive_file(tx: Transaction, sha256: str) -> int:
-    """A known file is needed again: gc may have condemned it. Its row id; Conflict if gc has freed it."""
+    """A known file is needed again: gc may have condemned it. Its row id; FreedMeanwhile if gc has freed it."""
     row = tx.execute(files.update().where(files.c.sha256 == sha256).values(condemned_at=None).returning(files.c.id))
     file_id = row.scalar_one_or_none()
     if file_id is None:
-        raise freed_meanwhile()
+        raise FreedMeanwhile
     return int(file_id)
 
 
@@ -205,11 +212,6 @@ def forget_landing(tx: Transaction, pack_ids: Collection[str]) -> list[str]:
     removed = list(tx.execute(sa.select(packs.c.id).where(ours)).scalars())
     tx.execute(packs.delete().where(packs.c.id.in_(removed)))
     return removed
-
-
-def freed_meanwhile() -> Conflict:
-    """What a file shares with others was there when it was looked up, and then gc freed it."""
-    return Conflict("content that this upload shares with stored files was freed meanwhile", hint="send it again")
 
 
 def get_file(tx: Transaction, sha256: str) -> StoredFile:

@@ -31,7 +31,7 @@ from tukar.types import ByteSource, Digest, Layout, Manifest, Part
 
 BLOCK_SIZE: Final = 1 << 20
 PACK_SIZE: Final = 128 << 20
-_GROUP_BYTES: Final = 64 << 20  # looked up together, and then read again while still in the page cache
+_GROUP_BYTES: Final = 16 << 20  # looked up together, and then read again while still in the page cache
 _GROUP_PIECES: Final = 2048
 
 Progress = Callable[[int], None]
@@ -182,13 +182,13 @@ class Landing:
         with self.database.read() as tx:
             found.update(index.locate(tx, wanted - found.keys()))
         if len(found) != len(wanted):
-            raise index.freed_meanwhile()
+            raise index.FreedMeanwhile
         return found
 
     def register(self, tx: Transaction) -> dict[str, int]:
         """Make the sealed files known, within a transaction of the caller's; returns their row ids by sha256.
 
-        Conflict if gc freed meanwhile what a file shares with others: land them again.
+        FreedMeanwhile if gc freed what a file shares with others: land them again.
         """
         if not self._sealed:
             raise RuntimeError("seal() comes before register()")

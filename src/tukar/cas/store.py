@@ -1,0 +1,198 @@
+"""The Xet service: take in xorbs, put files together from them, serve xorbs as views on files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from tukar.cas import epochs, terms, views
+from tukar.cas.staging import Staging
+from tukar.cas.tables import xet_files, xorb_senders, xorb_spans, xorbs
+from tukar.cas.views import Extent, KnownXorb
+from tukar.database import Database, Transaction
+from tukar.errors import NotFound
+from tukar.objects.index import StoredFile
+from tukar.objects.sources import FileSource, JoinedSource, SliceSource
+from tukar.objects.store import ObjectStore
+from tukar.objects.tables import files
+from tukar.types import ByteSource
+from tukar.xet.hashes import XetHash
+from tukar.xet.shards import Term
+from tukar.xet.tables import XorbTable
+from tukar.xet.xorbs import read_xorb
+
+_WINDOW: Final = 4 << 20  # raw bytes read at a time while a view is served
+
+
+@dataclass(frozen=True, slots=True)
+class XetFile:
+    """A stored file as Xet sees it: the runs of chunks that it is put together from."""
+
+    hash: XetHash
+    file: StoredFile
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class XorbStore:
+    """Xorbs over one database and object store."""
+
+    database: Database
+    objects: ObjectStore
+    staging: Staging
+
+    def receive(self, user_id: int, claimed: XetHash, body: Path, now: float) -> bool:
+        """Verify and stage an uploaded xorb; returns whether it was new. Invalid if it is not what it claims to be.
+
+        ``body`` is a file with the serialised chunks, and stays the caller's.
+        """
+        raw = body.with_name(f"{body.name}.raw")
+        try:
+            with body.open("rb") as packed, raw.open("wb") as sink:
+                table = read_xorb(packed, claimed, sink.write)
+            with self.database.write() as tx:
+                xorb = self._know(tx, table, now)
+                self._note_sender(tx, xorb, user_id)
+                complete = self._cover(tx, xorb, 0, len(table)) is not None
+            staged = self.staging.path(claimed).exists()
+            if not complete and not staged:
+                self.staging.adopt(claimed, raw)
+            return not complete and not staged
+        finally:
+            raw.unlink(missing_ok=True)
+
+    def _know(self, tx: Transaction, table: XorbTable, now: float) -> KnownXorb:
+        known = views.find(tx, [table.hash]).get(table.hash)
+        if known is not None:
+            return known
+        row = xorbs.insert().values(hash=bytes(table.hash), chunks=table.to_bytes(), created_at=now)
+        return KnownXorb(int(tx.execute(row.returning(xorbs.c.id)).scalar_one()), table)
+
+    def _note_sender(self, tx: Transaction, xorb: KnownXorb, user_id: int) -> None:
+        mine = (xorb_senders.c.xorb_id == xorb.id) & (xorb_senders.c.user_id == user_id)
+        if tx.execute(sa.select(xorb_senders).where(mine)).first() is None:
+            tx.execute(xorb_senders.insert().values(xorb_id=xorb.id, user_id=user_id))
+
+    def _cover(self, tx: Transaction, xorb: KnownXorb, start: int, stop: int) -> list[Extent] | None:
+        return views.cover(xorb, views.spans(tx, xorb, start, stop), start, stop)
+
+    def chunks(self, tx: Transaction, xorb: KnownXorb, start: int, stop: int) -> ByteSource | None:
+        """The raw bytes of the chunks ``start`` to ``stop``; None if the hub does not have them all."""
+        if self.staging.path(xorb.table.hash).exists():
+            return _StagedChunks(self, xorb, start, stop)
+        extents = self._cover(tx, xorb, start, stop)
+        return None if extents is None else self._join(extents)
+
+    def _join(self, extents: Sequence[Extent]) -> ByteSource:
+        return JoinedSource([SliceSource(self.objects.open(e.file), e.start, e.stop) for e in extents])
+
+    def link(self, tx: Transaction, xet_hash: XetHash, runs: Sequence[Term], file_id: int) -> None:
+        """Note that a stored file consists of these runs of chunks, which makes the xorbs views on it."""
+        known = views.find(tx, {run.xorb for run in runs})
+        offset = 0
+        for run in runs:
+            xorb = known[run.xorb]
+            if not self._is_spanned(tx, xorb, run, file_id, offset):
+                row = {"chunk_start": run.chunk_start, "chunk_stop": run.chunk_end, "offset": offset}
+                tx.execute(xorb_spans.insert().values(xorb_id=xorb.id, file_id=file_id, **row))
+            offset += run.nbytes
+        if tx.execute(sa.select(xet_files.c.hash).where(xet_files.c.hash == bytes(xet_hash))).first() is None:
+            tx.execute(xet_files.insert().values(hash=bytes(xet_hash), file_id=file_id, terms=terms.encode(runs)))
+
+    def _is_spanned(self, tx: Transaction, xorb: KnownXorb, term: Term, file_id: int, offset: int) -> bool:
+        columns = xorb_spans.c
+        same = (columns.xorb_id == xorb.id) & (columns.file_id == file_id) & (columns.offset == offset)
+        same &= (columns.chunk_start == term.chunk_start) & (columns.chunk_stop == term.chunk_end)
+        return tx.execute(sa.select(columns.id).where(same)).first() is not None
+
+    def unstage(self, hashes: Iterator[XetHash] | Sequence[XetHash]) -> None:
+        """Drop the staged form of those xorbs that stored files hold completely by now."""
+        with self.database.read() as tx:
+            known = views.find(tx, hashes)
+            done = [xorb for xorb in known.values() if self._cover(tx, xorb, 0, len(xorb.table)) is not None]
+        for xorb in done:
+            self.staging.drop(xorb.table.hash)
+
+    def find_file(self, tx: Transaction, xet_hash: XetHash) -> XetFile:
+        """The file of that Xet hash; NotFound if there is none."""
+        query = sa.select(xet_files.c.terms, files).join_from(xet_files, files)
+        row = tx.execute(query.where(xet_files.c.hash == bytes(xet_hash))).one_or_none()
+        if row is None:
+            raise NotFound(f"no file has the Xet hash {xet_hash}")
+        return XetFile(xet_hash, StoredFile(row.id, row.sha256, row.size, row.format), terms.decode(row.terms))
+
+    def hash_of(self, tx: Transaction, sha256s: Sequence[str]) -> dict[str, XetHash]:
+        """The Xet hashes of those of these files that came through Xet."""
+        found: dict[str, XetHash] = {}
+        query = sa.select(files.c.sha256, sa.func.min(xet_files.c.hash)).join_from(xet_files, files)
+        for start in range(0, len(sha256s), 500):
+            some = query.where(files.c.sha256.in_(sha256s[start : start + 500])).group_by(files.c.sha256)
+            found.update((sha256, XetHash(xet_hash)) for sha256, xet_hash in tx.execute(some))
+        return found
+
+    def stream(self, xorb: XetHash, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes ``start`` to ``stop`` of a xorb's view, in order; NotFound if the hub lacks their chunks."""
+        with self.database.read() as tx:
+            known = views.find(tx, [xorb]).get(xorb)
+            touched = range(0) if known is None else known.table.touched(start, stop)
+            source = None if known is None else self.chunks(tx, known, touched.start, touched.stop)
+        if known is None or source is None:
+            raise NotFound(f"the hub does not have these chunks of xorb {xorb}")
+        return _serialise(known.table, source, known.table.offsets[touched.start], start, stop)
+
+    def forget_files(self, tx: Transaction, file_ids: Sequence[int]) -> None:
+        """Files are being freed, and views on them end: clients must forget the xorbs."""
+        freed = sum(
+            tx.execute(table.delete().where(table.c.file_id.in_(file_ids[start : start + 500]))).rowcount
+            for table in (xorb_spans, xet_files)
+            for start in range(0, len(file_ids), 500)
+        )
+        if freed:
+            tx.execute(xorbs.delete().where(~sa.exists().where(xorb_spans.c.xorb_id == xorbs.c.id)))
+            epochs.begin(tx)
+
+    def drop_stale(self, before: float) -> None:
+        """Drop what was staged before ``before`` and never became part of a file."""
+        stale = list(self.staging.older_than(before))
+        if stale:
+            with self.database.write() as tx:
+                epochs.begin(tx)
+            for xorb in stale:
+                self.staging.drop(xorb)
+
+
+class _StagedChunks:
+    """Chunks of a staged xorb; once it is staged no more, because stored files hold it, those are read."""
+
+    def __init__(self, store: XorbStore, xorb: KnownXorb, start: int, stop: int) -> None:
+        self._store, self._xorb, self._chunks = store, xorb, (start, stop)
+        self._base = xorb.table.offsets[start]
+        self.size = xorb.table.offsets[stop] - self._base
+
+    def read(self, start: int, stop: int) -> bytes:
+        try:
+            with FileSource(self._store.staging.path(self._xorb.table.hash)) as file:
+                return file.read(self._base + start, self._base + stop)
+        except FileNotFoundError:
+            return self._stored().read(start, stop)
+
+    def _stored(self) -> ByteSource:
+        with self._store.database.read() as tx:
+            source = self._store.chunks(tx, self._xorb, *self._chunks)
+        if source is None:
+            raise NotFound(f"the hub does not have these chunks of xorb {self._xorb.table.hash} any more")
+        return source
+
+
+def _serialise(table: XorbTable, source: ByteSource, base: int, start: int, stop: int) -> Iterator[bytes]:
+    """The bytes ``start`` to ``stop`` of a view; ``source`` has the xorb's raw bytes from ``base`` on."""
+    window, low = b"", base
+    for piece in table.pieces(start, stop):
+        if piece.stop - low > len(window):
+            low = piece.start
+            window = source.read(low - base, min(low - base + _WINDOW, source.size))
+        yield piece.head + window[piece.start - low : piece.stop - low]

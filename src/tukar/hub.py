@@ -1,0 +1,121 @@
+"""The composition root: from a configuration to a running hub.
+
+The data folder::
+
+    DATA/lock               held while a hub runs on it
+    DATA/database.sqlite    repositories, users, the index (or wherever database_url says)
+    DATA/objects/           packs (or wherever storage_url says)
+    DATA/staging/           volatile: uploads on their way; emptied at every start
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from tukar.cas import epochs
+from tukar.cas.staging import Staging
+from tukar.cas.store import XorbStore
+from tukar.config import Config
+from tukar.database import Database, facts
+from tukar.database.migrate import migrate
+from tukar.errors import Unavailable
+from tukar.objects.gc import sweep_landings
+from tukar.objects.store import ObjectStore
+from tukar.storage.base import Storage
+from tukar.storage.folder import FolderStorage
+from tukar.storage.folder import _make_durable as make_durable
+from tukar.usecases import accounts
+from tukar.usecases.services import Services
+
+_SIGNING: Final = "signing"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A hub that is open.
+
+    Attributes:
+        secret: what the addresses and tokens that it gives out are signed with.
+        spool: the folder for request bodies on their way in.
+        new_admin_token: the administrator's token, if it was made at this start.
+    """
+
+    config: Config
+    services: Services
+    secret: bytes
+    spool: Path
+    new_admin_token: str | None
+
+
+@contextmanager
+def open_hub(config: Config, clock: Callable[[], float] = time.time) -> Iterator[Hub]:
+    """Open the data folder of a hub, made if it is missing, and hold it.
+
+    Unavailable if another process holds it, or if it cannot be made.
+    """
+    make_durable(config.data)
+    with _lock(config.data):
+        database = Database(config.database)
+        try:
+            migrate(database)
+            if database.is_sqlite:
+                make_durable(config.data / "objects")  # and with it the entry of the database's file
+            yield _compose(config, database, clock)
+        finally:
+            database.close()
+
+
+@contextmanager
+def _lock(data: Path) -> Iterator[None]:
+    lock = FileLock(data / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Unavailable(
+            f"another process has the data folder {data} open",
+            hint="let commands speak to the running hub: set HF_ENDPOINT and HF_TOKEN instead of --data",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _compose(config: Config, database: Database, clock: Callable[[], float]) -> Hub:
+    storage = _storage(config)
+    staging = config.data / "staging"
+    shutil.rmtree(staging, ignore_errors=True)
+    spool = staging / "spool"
+    spool.mkdir(parents=True)
+    objects = ObjectStore(database, storage)
+    services = Services(database, objects, XorbStore(database, objects, Staging(staging / "xorbs")), clock)
+    sweep_landings(database, storage)
+    with database.write() as tx:
+        epochs.begin(tx)  # what was staged is gone, and the folder may be a restored backup
+        secret = facts.get(tx, _SIGNING)
+        if secret is None:
+            secret = secrets.token_hex(32)
+            facts.put(tx, _SIGNING, secret)
+    token = accounts.prepare_admin(services, config.admin_token)
+    return Hub(config, services, bytes.fromhex(secret), spool, token)
+
+
+def _storage(config: Config) -> Storage:
+    if config.storage_url:
+        from tukar.storage.remote import open_url  # obstore is an optional dependency
+
+        return open_url(config.storage_url)
+    storage = FolderStorage(config.data / "objects")
+    storage.sweep()
+    return storage

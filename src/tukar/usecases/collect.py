@@ -1,0 +1,27 @@
+"""Collect garbage: free what no repository, and no upload that may yet be committed, needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from tukar.catalog import roots
+from tukar.objects.gc import Collected
+from tukar.usecases.services import Services
+
+
+def collect(services: Services, grace: float, upload_window: float) -> Collected:
+    """One run.
+
+    Args:
+        grace: seconds for which what nothing needs is kept before it is freed.
+        upload_window: seconds for which files that were sent are kept for a commit to follow.
+    """
+    now = services.clock()
+
+    def needed() -> Sequence[sa.Select[int]]:
+        return [*roots.live_files(), roots.pending_files(now - upload_window)]
+
+    services.xorbs.drop_stale(now - upload_window)
+    return services.objects.collector(needed, services.xorbs.forget_files).run(now, grace)

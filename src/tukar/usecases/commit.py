@@ -1,0 +1,125 @@
+"""Publish, second half: a commit links stored files under names. Everything happens in one transaction, or nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tukar.catalog import cards, commits, possessions, repositories, revisions, rights
+from tukar.catalog.operations import AddFile, DeleteFile, DeleteFolder, Operation
+from tukar.catalog.values import Commit, Identity, Repository, User
+from tukar.database import Transaction
+from tukar.errors import Invalid, Refused
+from tukar.types import ByteSource, RepoId
+from tukar.usecases.publish import land
+from tukar.usecases.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class RegularFile:
+    """A small file whose bytes come with the commit itself."""
+
+    path: str
+    content: ByteSource
+
+
+@dataclass(frozen=True, slots=True)
+class LargeFile:
+    """A file whose bytes were sent before."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+Change = RegularFile | LargeFile | DeleteFile | DeleteFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A commit as it is asked for.
+
+    Attributes:
+        changes: applied in this order.
+        parent: the commit that the branch must be at, or None for any.
+    """
+
+    changes: Sequence[Change]
+    title: str
+    message: str = ""
+    branch: str = revisions.DEFAULT_BRANCH
+    parent: str | None = None
+
+
+def commit(services: Services, identity: Identity, repo_id: RepoId, request: Request) -> tuple[Repository, Commit]:
+    """Commit to a repository; returns it and its new head.
+
+    Raises:
+        RepoNotFound, Refused: there is no such repository, or the asker may not write to it.
+        Invalid: a large file that the asker did not send and may not read, or a malformed change.
+        Conflict, EntryNotFound, RevisionNotFound: as ``catalog.commits.commit``.
+    """
+    with services.database.read() as tx:
+        repository, user = writable(tx, identity, repo_id)
+    incoming = [(change.content, None) for change in request.changes if isinstance(change, RegularFile)]
+
+    def register(tx: Transaction, _: dict[str, int]) -> Commit:
+        # Looked up again: it may have been deleted, or made another's, while the bytes landed.
+        current, _user = writable(tx, identity, repo_id)
+        operations = list(_operations(tx, identity, current, request.changes))
+        made = commits.commit(
+            tx,
+            current,
+            operations,
+            author=user,
+            title=request.title,
+            message=request.message,
+            branch=request.branch,
+            parent=request.parent,
+            now=services.clock(),
+        )
+        _keep_card(tx, current, request)
+        return made
+
+    if not incoming:
+        with services.database.write() as tx:
+            return repository, register(tx, {})
+    return repository, land(services, incoming, register)
+
+
+def writable(tx: Transaction, identity: Identity, repo_id: RepoId) -> tuple[Repository, User]:
+    """A repository that the asker may write to, and the asker."""
+    repository = repositories.get(tx, identity, repo_id)
+    if identity.user is None or not rights.may_write(identity, repository):
+        raise Refused(f"you may not write to {repository}", hint="use a token with the role 'write' of someone who may")
+    return repository, identity.user
+
+
+def _operations(
+    tx: Transaction, identity: Identity, repository: Repository, changes: Sequence[Change]
+) -> Iterator[Operation]:
+    for change in changes:
+        match change:
+            case RegularFile(path, content):
+                yield AddFile.regular(path, content.read(0, content.size))
+            case LargeFile(path, sha256, size):
+                added = AddFile.large(path, sha256, size)
+                if possessions.may_link(tx, identity, repository, sha256) is None:
+                    raise Invalid(f"{path!r}: its bytes ({sha256}) have not been uploaded", hint="upload them first")
+                yield added
+            case DeleteFile() | DeleteFolder():
+                yield change
+
+
+def _keep_card(tx: Transaction, repository: Repository, request: Request) -> None:
+    if revisions.full_ref(request.branch) != revisions.full_ref(revisions.DEFAULT_BRANCH):
+        return
+    for change in reversed(request.changes):
+        if isinstance(change, RegularFile) and change.path == cards.NAME:
+            card = cards.parse(change.content.read(0, min(change.content.size, cards.MAX_SIZE + 1)))
+            repositories.set_card(tx, repository, json.dumps(dict(card.metadata), ensure_ascii=False))
+            return
+        if isinstance(change, DeleteFile) and change.path == cards.NAME:
+            repositories.set_card(tx, repository, None)
+            return

@@ -1,0 +1,24 @@
+"""What the verbs work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tukar.cas.store import XorbStore
+from tukar.database import Database
+from tukar.objects.store import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of a running hub, as the composition root put them together.
+
+    Attributes:
+        clock: seconds since the epoch.
+    """
+
+    database: Database
+    objects: ObjectStore
+    xorbs: XorbStore
+    clock: Callable[[], float]
