@@ -31,24 +31,22 @@ class OpenFiles:
     well, but the file behind it has no name left (``st_nlink`` is 0).
 
     Args:
-        open_file: opens the file of that name for reading; its OSErrors are passed on.
         limit: how many files to keep open.
     """
 
-    def __init__(self, open_file: Callable[[str], Descriptor], limit: int) -> None:
-        self._open_file = open_file
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._files: OrderedDict[str, Descriptor] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, name: str) -> tuple[Descriptor, int]:
-        """The open file and its size in bytes."""
+    def get(self, name: str, open_file: Callable[[str], Descriptor]) -> tuple[Descriptor, int]:
+        """The file of that name and its size in bytes; the OSErrors of ``open_file``, which opens it, are passed on."""
         file = self._kept(name)
         if file is not None:
             status = os.fstat(file.number)
             if status.st_nlink:
                 return file, status.st_size
-        file = self._open(name)
+        file = self._open(name, open_file)
         self._keep(name, file)
         return file, os.fstat(file.number).st_size
 
@@ -72,12 +70,12 @@ class OpenFiles:
             if len(self._files) > self._limit:
                 self._files.popitem(last=False)
 
-    def _open(self, name: str) -> Descriptor:
+    def _open(self, name: str, open_file: Callable[[str], Descriptor]) -> Descriptor:
         try:
-            return self._open_file(name)
+            return open_file(name)
         except OSError as error:
             if error.errno not in _FULL:
                 raise
         with self._lock:  # what is only kept for speed gives way
             self._files.clear()
-        return self._open_file(name)
+        return open_file(name)

@@ -53,7 +53,7 @@ class FolderStorage:
                 os.mkdir(TEMPORARY, dir_fd=self._root.number)
             self._temporary = Descriptor(os.open(TEMPORARY, _FOLDER, dir_fd=self._root.number))
         self._durable: set[str] = set()  # folders whose way from the root has been fsynced by this process
-        self._files = OpenFiles(self._open_blob, _OPEN_FILES)
+        self._files = OpenFiles(_OPEN_FILES)
 
     @contextlib.contextmanager
     def create(self, key: str) -> Iterator[Writer]:
@@ -81,7 +81,7 @@ class FolderStorage:
         """The bytes ``start`` to ``stop``; NotFound, or Corrupt if there are fewer."""
         check_range(start, stop)
         with self._reading(check_key(key)):
-            file, size = self._files.get(key)
+            file, size = self._files.get(key, self._open_blob)
             data = b"" if stop > size else _pread(file, start, stop)
         if stop > size or len(data) != stop - start:
             raise Corrupt(f"{key} has {size} bytes, not {stop}")
