@@ -147,6 +147,7 @@ def test_a_hostile_header_is_refused(header: bytes) -> None:
     assert layout_of(file_of(header)) is None
 
 
+@pytest.mark.slow
 def test_a_header_of_a_hundred_thousand_tensors_is_read() -> None:
     shapes = {f"model.layers.{index}.mlp.experts.weight": ("BF16", (2, 2)) for index in range(100_000)}
     header = safetensors_header(shapes)

@@ -1,0 +1,37 @@
+"""Raw: the bytes as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tukar.codecs.base import Need, TensorView
+from tukar.errors import Corrupt
+from tukar.types import ByteSource
+
+
+class Raw:
+    """Codec 0: a block is its raw bytes."""
+
+    id = 0
+    name = "raw"
+
+    def encode(
+        self,
+        tensor: TensorView,
+        bases: Sequence[ByteSource],  # noqa: ARG002 - the seam's parameter
+        block_size: int,
+    ) -> tuple[bytes, Iterator[bytes]]:
+        """No meta, and the tensor cut into blocks."""
+        data = tensor.data
+        starts = range(0, data.size, block_size)
+        return b"", (data.read(start, min(start + block_size, data.size)) for start in starts)
+
+    def needs(self, meta: bytes, start: int, stop: int) -> Sequence[Need]:  # noqa: ARG002 - the seam's parameters
+        """Nothing."""
+        return ()
+
+    def decode(self, meta: bytes, data: bytes, size: int, needed: Sequence[bytes]) -> bytes:
+        """``data``, if it has ``size`` bytes; Corrupt if not, and for any meta or needed bytes."""
+        if meta or needed or len(data) != size:
+            raise Corrupt(f"not a raw block of {size} bytes: it has {len(data)}")
+        return data
