@@ -170,7 +170,9 @@ class TestRefused:
         with pytest.raises(Invalid, match="is a folder"):
             commit(AddFile.regular("folder", b"one"))
 
-    @pytest.mark.parametrize("branch", ["other", "refs/heads/other", "refs/tags/main", "refs/main", "x\x00", ""])
+    @pytest.mark.parametrize(
+        "branch", ["other", "refs/heads/other", "refs/tags/main", "refs/main", "x\x00", "\udcff", ""]
+    )
     def test_a_branch_that_is_not_there(self, commit: Author, branch: str) -> None:
         with pytest.raises(RevisionNotFound):
             commit(ONE, branch=branch)

@@ -71,7 +71,9 @@ class TestListing:
 
     def test_signs_of_patterns_stand_for_themselves(self, tx: Transaction) -> None:
         assert self.names(tx, search="_") == ["Ada/two_50"]
-        assert self.names(tx, search="%") == []
+        for text in ("%", "\x00", "\udcff"):
+            assert self.names(tx, search=text) == []
+            assert self.names(tx, author=text) == []
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 10])
     @pytest.mark.parametrize("order", ["created_at", "updated_at"])

@@ -46,7 +46,20 @@ def test_a_commit_by_its_id(tx: Transaction, repository: Repository, line: list[
 
 @pytest.mark.parametrize(
     "name",
-    ["", "other", "refs/heads/other", "refs/heads", "Main", "0" * 40, "0" * 7, "main\x00", "..", "refs/pr/1", "%"],
+    [
+        "",
+        "other",
+        "refs/heads/other",
+        "refs/heads",
+        "Main",
+        "0" * 40,
+        "0" * 7,
+        "main\x00",
+        "\udcff",
+        "..",
+        "refs/pr/1",
+        "%",
+    ],
 )
 def test_nothing_by_that_name(tx: Transaction, repository: Repository, line: list[Commit], name: str) -> None:
     with pytest.raises(RevisionNotFound):

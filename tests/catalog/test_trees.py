@@ -87,7 +87,7 @@ class TestReading:
         assert trees.lookup(tx, repository.id, root, "a/b/c") == Entry("a/b/c", "folder", expected)
 
     @pytest.mark.parametrize(
-        "path", ["A", "a/b/", "/a", "a//b", "a/b/c/deep.txt/x", "a/../a", "\x00", "z.txt\x00", "/"]
+        "path", ["A", "a/b/", "/a", "a//b", "a/b/c/deep.txt/x", "a/../a", "\x00", "\udcff", "z.txt\x00", "/"]
     )
     def test_what_is_not_there_is_not_found(
         self, tx: Transaction, repository: Repository, root: str, path: str

@@ -31,8 +31,15 @@ def test_a_bad_or_reserved_name_is_refused(tx: Transaction, name: str) -> None:
         users.create(tx, name, now=NOW)
 
 
+@pytest.mark.parametrize("values", [{"fullname": "a\x00"}, {"email": "\udcff"}])
+def test_what_cannot_be_kept_is_refused(tx: Transaction, values: dict[str, str]) -> None:
+    with pytest.raises(Invalid):
+        users.create(tx, "ada", now=NOW, **values)  # type: ignore[arg-type]
+
+
 def test_nobody_by_that_name(tx: Transaction) -> None:
-    assert users.find(tx, "nobody") is None
+    for name in ("nobody", "", "\x00", "\udcff", "é"):
+        assert users.find(tx, name) is None
     with pytest.raises(NotFound, match="nobody"):
         users.get(tx, "nobody")
 

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from tukar.catalog import git, possessions, repositories, revisions, tables
 from tukar.catalog.drafts import Draft
 from tukar.catalog.operations import AddFile, DeleteFile, DeleteFolder, Operation
+from tukar.catalog.text import is_storable
 from tukar.catalog.values import Commit, Entry, Repository, User
 from tukar.database import Transaction
 from tukar.errors import Conflict, EntryNotFound, Invalid, RevisionNotFound
@@ -108,18 +109,14 @@ def _check_text(title: str, message: str) -> tuple[str, str]:
             f"a commit's title has 1 to {_MAX_TITLE} characters and its message at most {_MAX_MESSAGE}, "
             f"not {len(title)} and {len(message)}"
         )
-    try:
-        (title + message).encode()
-    except UnicodeEncodeError:
-        raise Invalid("the title or message of a commit is not Unicode text") from None
-    if "\x00" in title + message:
-        raise Invalid("the title or message of a commit has a NUL character")
+    if not is_storable(title + message):
+        raise Invalid("the title or message of a commit has a NUL character or is not Unicode text")
     return title, message
 
 
 def _head(tx: Transaction, repository: Repository, branch: str) -> tuple[Commit, str]:
     ref = revisions.full_ref(branch)
-    head = None if ref.startswith("refs/tags/") or "\x00" in ref else revisions.head(tx, repository, ref)
+    head = None if ref.startswith("refs/tags/") or not is_storable(ref) else revisions.head(tx, repository, ref)
     if head is None:
         raise RevisionNotFound(f"{repository} has no branch {branch[:200]!r}", hint="commit to 'main'")
     return head, ref
@@ -180,7 +177,7 @@ def _finish(
     _link(tx, repository, file_ids)
     possessions.settle(tx, author, file_ids)
     draft.save()
-    new = _make(draft.seal(), parent, author, text, now)
+    new = _make(draft.oid, parent, author, text, now)
     _insert(tx, repository, new)
     _move(tx, repository, ref, new)
     repositories.touch(tx, repository, now)
@@ -192,7 +189,7 @@ def _look_up(tx: Transaction, added: Sequence[AddFile]) -> list[int]:
     stored = find_files(tx, {file.sha256 for file in added})
     for file in added:
         if file.sha256 not in stored:
-            raise Invalid(f"{file.path!r}: the hub has no file with sha256 {file.sha256}", hint="upload its bytes first")
+            raise Invalid(f"{file.path!r}: the hub has no file with sha256 {file.sha256}", hint="upload it first")
         size = stored[file.sha256].size
         if file.size != size:
             raise Invalid(f"{file.path!r}: the file with sha256 {file.sha256} has {size} bytes, not {file.size}")

@@ -94,6 +94,11 @@ class Draft:
                 folder.oid = tree_oid((name, entry.kind, entry.oid) for name, entry in folder.entries.items())
         return self._root.oid
 
+    @property
+    def oid(self) -> str:
+        """What ``seal`` said last."""
+        return self._root.oid
+
     def save(self) -> None:
         """Keep the folders that changed, as they were sealed."""
         for folder in self._open():

@@ -9,6 +9,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from tukar.catalog import rights, tables, users
+from tukar.catalog.text import is_storable
 from tukar.catalog.values import Identity, Repository
 from tukar.database import Transaction
 from tukar.errors import Conflict, RepoNotFound
@@ -97,6 +98,8 @@ def listing(
         after: where the page before ended; see ``cursor``.
         limit: how many at most.
     """
+    if not is_storable(f"{author}{search}"):
+        return []
     query = sa.select(tables.repositories).where(rights.readable(identity))
     if type is not None:
         query = query.where(_COLUMNS.type == type)

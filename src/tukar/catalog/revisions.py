@@ -8,6 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from tukar.catalog import tables
+from tukar.catalog.text import is_storable
 from tukar.catalog.values import Commit, Ref, Repository
 from tukar.database import Transaction
 from tukar.errors import RevisionNotFound
@@ -27,7 +28,9 @@ def resolve(tx: Transaction, repository: Repository, revision: str) -> Commit:
     Raises:
         RevisionNotFound: it names none in this repository.
     """
-    if re.fullmatch(r"[0-9a-f]{40}", revision):
+    if not is_storable(revision):
+        commit = None
+    elif re.fullmatch(r"[0-9a-f]{40}", revision):
         commit = _by_oid(tx, repository, revision)
     else:
         commit = _by_ref(tx, repository, revision) or _by_prefix(tx, repository, revision)
@@ -89,8 +92,6 @@ def _by_oid(tx: Transaction, repository: Repository, oid: str) -> Commit | None:
 
 
 def _by_ref(tx: Transaction, repository: Repository, revision: str) -> Commit | None:
-    if "\x00" in revision:
-        return None  # PostgreSQL refuses to be asked for it
     if revision.startswith("refs/"):
         return head(tx, repository, revision)
     name = DEFAULT_BRANCH if revision == "HEAD" else revision

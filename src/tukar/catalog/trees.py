@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from tukar.catalog import tables
 from tukar.catalog.git import EMPTY_TREE
+from tukar.catalog.text import is_storable
 from tukar.catalog.values import Entry
 from tukar.database import Transaction
 from tukar.errors import EntryNotFound
@@ -31,7 +32,7 @@ def find(tx: Transaction, repository_id: int, root_oid: str, paths: Iterable[str
 
     It costs one query a folder on the way and one for each 500 names in a folder.
     """
-    wanted = [path for path in paths if "\x00" not in path]  # PostgreSQL refuses to be asked for it
+    wanted = [path for path in paths if is_storable(path)]
     found = {"": Entry("", "folder", root_oid)}
     for depth in count(1):
         level = _find_level(tx, repository_id, found, _prefixes(wanted, depth))
@@ -125,8 +126,8 @@ def _load(tx: Transaction, repository_id: int, tree_oids: Iterable[str]) -> dict
     trees: dict[str, list[Entry]] = {oid: [] for oid in tree_oids}
     mine = _ROWS.where(_COLUMNS.repository_id == repository_id)
     for oids in batches(list(trees)):
-        for row in tx.execute(mine.where(_COLUMNS.tree_oid.in_(oids))):
-            trees[row.tree_oid].append(_entry(row))
+        for row in tx.execute(mine.where(_COLUMNS.tree_oid.in_(oids))).all():
+            trees[row[0]].append(_entry(row))
     for entries in trees.values():
         entries.sort(key=lambda entry: (entry.kind == "file", entry.path))
     return trees

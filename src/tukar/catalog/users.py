@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from tukar.catalog import tables
+from tukar.catalog.text import is_storable
 from tukar.catalog.values import User, UserKind
 from tukar.database import Transaction
-from tukar.errors import Conflict, NotFound
+from tukar.errors import Conflict, Invalid, NotFound
 from tukar.types import check_namespace
 
 _COLUMNS = tables.users.c
@@ -26,10 +27,12 @@ def create(
     """Add a user or organisation.
 
     Raises:
-        Invalid: the name breaks the rules or is reserved.
+        Invalid: the name breaks the rules or is reserved, or the full name or email is no text.
         Conflict: the name is taken, by a user or an organisation, in whatever case.
     """
     check_namespace(name)
+    if not is_storable(f"{fullname}{email}"):
+        raise Invalid("the full name or email has a NUL character or is not Unicode text")
     taken = find(tx, name)
     if taken is not None:
         raise Conflict(f"the name {taken.name!r} is taken by {_article(taken.kind)}", hint="choose another name")
@@ -40,6 +43,8 @@ def create(
 
 def find(tx: Transaction, name: str) -> User | None:
     """The user or organisation of that name, in whatever case; None if there is none."""
+    if not is_storable(name):
+        return None
     row = tx.execute(sa.select(tables.users).where(sa.func.lower(_COLUMNS.name) == name.lower())).first()
     return None if row is None else User(**row._mapping)
 
