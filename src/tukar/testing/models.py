@@ -51,7 +51,7 @@ def tiny_sharded(seed: int = 0, shapes: Shapes = TINY, shards: int = 2) -> dict[
 
 
 def big_safetensors(path: Path, shapes: Shapes, seed: int = 0) -> int:
-    """Write a safetensors file of any size, holding about a MiB of it at a time. Returns its size in bytes."""
+    """Write a safetensors file of any size, holding less than a MiB of it at a time. Returns its size in bytes."""
     with path.open("wb") as file:
         return sum(file.write(run) for run in _safetensors(shapes, seed, {"format": "pt"}))
 
