@@ -29,12 +29,13 @@ from tukar.config import Config
 from tukar.database import Database, facts
 from tukar.database.migrate import migrate
 from tukar.errors import Unavailable
+from tukar.jobs.runner import Runner
 from tukar.objects.gc import sweep_landings
 from tukar.objects.store import ObjectStore
 from tukar.storage.base import Storage
 from tukar.storage.folder import FolderStorage
 from tukar.storage.folder import _make_durable as make_durable
-from tukar.usecases import accounts
+from tukar.usecases import accounts, background
 from tukar.usecases.services import Services
 
 _SIGNING: Final = "signing"
@@ -48,6 +49,7 @@ class Hub:
     Attributes:
         secret: what the addresses and tokens that it gives out are signed with.
         spool: the folder for request bodies on their way in.
+        runner: does the background jobs; whoever serves the hub starts and stops it.
         new_admin_token: the administrator's token, if it was made at this start.
     """
 
@@ -55,6 +57,7 @@ class Hub:
     services: Services
     secret: bytes
     spool: Path
+    runner: Runner
     new_admin_token: str | None
 
 
@@ -108,7 +111,10 @@ def _compose(config: Config, database: Database, clock: Callable[[], float]) -> 
             secret = secrets.token_hex(32)
             facts.put(tx, _SIGNING, secret)
     token = accounts.prepare_admin(services, config.admin_token)
-    return Hub(config, services, bytes.fromhex(secret), spool, token)
+    runner = Runner(
+        database, background.handlers(services, config), recurring=background.recurring(config), clock=clock
+    )
+    return Hub(config, services, bytes.fromhex(secret), spool, runner, token)
 
 
 def _storage(config: Config) -> Storage:

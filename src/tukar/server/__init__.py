@@ -1,0 +1,1 @@
+"""The Hugging Face-compatible ASGI app: one file an endpoint group, one error table."""

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Final, TypeVar
 
 from tukar.catalog import possessions
-from tukar.catalog.values import Identity, Repository, User
+from tukar.catalog.values import Identity, Repository
 from tukar.database import Transaction
 from tukar.objects.index import FreedMeanwhile
 from tukar.objects.landing import Progress
@@ -54,11 +54,11 @@ def _land(
             return register(tx, landing.register(tx))
 
 
-def receive(services: Services, user: User, source: ByteSource, sha256: str) -> None:
+def receive(services: Services, user_id: int, source: ByteSource, sha256: str) -> None:
     """Store a file that a user sent; they may link it from now on. Invalid if it does not have that sha256."""
 
     def register(tx: Transaction, ids: dict[str, int]) -> None:
-        possessions.record(tx, user.id, ids[sha256], now=services.clock())
+        possessions.record(tx, user_id, ids[sha256], now=services.clock())
 
     land(services, [(source, sha256)], register)
 

@@ -1,0 +1,155 @@
+"""Tukar's own routes: accounts, sizes, jobs. ``tukar`` commands use them when they speak to a running hub."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tukar import __version__
+from tukar.catalog.values import User
+from tukar.errors import Invalid
+from tukar.jobs import queue
+from tukar.jobs.values import Job
+from tukar.server.info import date
+from tukar.server.requests import fields, hub, identity, param, repo_id, text, with_json
+from tukar.usecases import accounts, stats
+from tukar.usecases.accounts import require_admin
+
+_JOBS: Final = ("check", "gc")
+
+
+def ready(_: Request) -> Response:
+    """The hub takes requests."""
+    return JSONResponse({"status": "ok", "version": __version__})
+
+
+def add_user(request: Request, value: Any) -> Response:
+    """Add a user."""
+    asked = fields(value)
+    name, is_admin = text(asked.get("name"), "name"), asked.get("admin") is True
+    return JSONResponse(_user(accounts.add_user(hub(request).services, identity(request), name, is_admin=is_admin)))
+
+
+def list_users(request: Request) -> Response:
+    """Everyone."""
+    return JSONResponse([_user(user) for user in accounts.list_users(hub(request).services, identity(request))])
+
+
+def _user(user: User) -> dict[str, Any]:
+    return {"name": user.name, "kind": user.kind, "admin": user.is_admin, "created": date(user.created_at)}
+
+
+def add_token(request: Request, value: Any) -> Response:
+    """Make a token, and show it this once."""
+    asked, user = fields(value), param(request, "user")
+    name, role = text(asked.get("name"), "name"), asked.get("role")
+    if role not in ("read", "write"):
+        raise Invalid("a token's role is 'read' or 'write'")
+    token = accounts.add_token(hub(request).services, identity(request), user, name, role)
+    return JSONResponse({"user": user, "name": name, "role": role, "token": token})
+
+
+def list_tokens(request: Request) -> Response:
+    """A user's tokens, without their secrets."""
+    found = accounts.list_tokens(hub(request).services, identity(request), param(request, "user"))
+    kept = [{"name": t.name, "role": t.role, "hint": t.hint, "created": date(t.created_at)} for t in found]
+    return JSONResponse(kept)
+
+
+def revoke_token(request: Request) -> Response:
+    """Make a token worthless."""
+    user, name = param(request, "user"), param(request, "token")
+    accounts.revoke_token(hub(request).services, identity(request), user, name)
+    return JSONResponse({})
+
+
+def sizes(request: Request) -> Response:
+    """The files of a revision with what they cost."""
+    found = stats.repository_sizes(
+        hub(request).services, identity(request), repo_id(request), param(request, "revision")
+    )
+    files = [
+        {
+            "path": entry.path,
+            "sha256": entry.sha256,
+            "raw_bytes": size.raw,
+            "stored_bytes": size.own,
+            "shared_bytes": size.stored - size.own,
+        }
+        for entry, size in found.files
+    ]
+    return JSONResponse({"id": str(found.repository), "sha": found.commit.oid, "files": files})
+
+
+def totals(request: Request) -> Response:
+    """What the whole hub holds."""
+    require_admin(identity(request))
+    found = stats.totals(hub(request).services)
+    value = {
+        "files": found.files,
+        "raw_bytes": found.raw,
+        "objects": found.objects,
+        "object_bytes": found.stored,
+        "stored_bytes": found.packs,
+    }
+    return JSONResponse(value)
+
+
+def submit_job(request: Request, value: Any) -> Response:
+    """Start a check or a garbage collection; its state is at the address of the job."""
+    require_admin(identity(request))
+    asked, running = fields(value), hub(request)
+    kind, payload = text(asked.get("kind"), "kind"), fields(asked.get("payload") or {})
+    if kind not in _JOBS:
+        raise Invalid(f"not a kind of job that can be asked for: {kind[:100]!r}", hint=f"ask for {' or '.join(_JOBS)}")
+    with running.services.database.write() as tx:
+        job = queue.submit(tx, kind, payload, now=running.services.clock(), max_attempts=1, unique=True)
+    running.runner.wake()
+    return JSONResponse(_job(job), 202)
+
+
+def get_job(request: Request) -> Response:
+    """How far a job is."""
+    require_admin(identity(request))
+    with hub(request).services.database.read() as tx:
+        return JSONResponse(_job(queue.get(tx, int(request.path_params["job"]))))
+
+
+def cancel_job(request: Request) -> Response:
+    """Ask a job to end."""
+    require_admin(identity(request))
+    running = hub(request)
+    with running.services.database.write() as tx:
+        return JSONResponse(_job(queue.cancel(tx, int(request.path_params["job"]), running.services.clock())))
+
+
+def _job(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "state": job.state,
+        "progress": asdict(job.progress),
+        "result": job.result,
+        "error": job.error,
+    }
+
+
+_API: Final = "/api/tukar"
+
+routes = [
+    Route("/ready", ready),
+    Route(f"{_API}/users", list_users),
+    Route(f"{_API}/users", with_json(add_user), methods=["POST"]),
+    Route(f"{_API}/users/{{user}}/tokens", list_tokens),
+    Route(f"{_API}/users/{{user}}/tokens", with_json(add_token), methods=["POST"]),
+    Route(f"{_API}/users/{{user}}/tokens/{{token}}", revoke_token, methods=["DELETE"]),
+    Route(f"{_API}/stats", totals),
+    Route(f"{_API}/{{type:kind}}/{{namespace}}/{{name}}/sizes/{{revision}}", sizes),
+    Route(f"{_API}/jobs", with_json(submit_job), methods=["POST"]),
+    Route(f"{_API}/jobs/{{job:int}}", get_job),
+    Route(f"{_API}/jobs/{{job:int}}", cancel_job, methods=["DELETE"]),
+]

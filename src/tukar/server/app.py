@@ -1,0 +1,31 @@
+"""The ASGI app of a hub."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from tukar.errors import TukarError
+from tukar.hub import Hub
+from tukar.server import admin, commits, errors, info, lfs, missing, repos, resolve, xet
+from tukar.server.requests import RawPaths
+
+
+def build_app(hub: Hub) -> Starlette:
+    """The app that serves ``hub``, which stays the caller's to close."""
+    groups = (admin, repos, xet, lfs, commits, info, missing, resolve)
+    routes: list[BaseRoute] = [route for group in groups for route in group.routes]
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(RawPaths)],
+        exception_handlers={
+            TukarError: errors.on_tukar_error,
+            HTTPException: errors.on_http_error,
+            Exception: errors.on_bug,
+        },
+    )
+    app.state.hub = hub
+    app.state.limiters = {}
+    return app

@@ -1,0 +1,24 @@
+"""How much is done at once. Landings hold memory and both cores; they wait for each other, not for the rest."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from anyio import CapacityLimiter
+from starlette.requests import Request
+
+
+class Limit:
+    """A number of threads for one kind of work; the limiter belongs to the app, and so to its event loop."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._name, self._threads = name, threads
+
+    def get(self, request: Request) -> CapacityLimiter:
+        """The limiter of this request's app."""
+        limiters: dict[str, CapacityLimiter] = request.app.state.limiters
+        return limiters.setdefault(self._name, CapacityLimiter(self._threads))
+
+
+LANDINGS: Final = Limit("landings", 3)
+XORBS: Final = Limit("xorbs", 3)

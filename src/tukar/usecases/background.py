@@ -1,0 +1,63 @@
+"""What a hub does by itself: check what it stores, collect garbage."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Final
+
+from tukar.config import Config
+from tukar.jobs.context import JobContext
+from tukar.jobs.runner import Handler
+from tukar.jobs.schedule import Every
+from tukar.jobs.values import Json
+from tukar.usecases.check import check, stored_bytes
+from tukar.usecases.collect import collect
+from tukar.usecases.services import Services
+
+CHECK: Final = "check"
+GC: Final = "gc"
+_FAULTS_KEPT: Final = 200
+
+_log = logging.getLogger(__name__)
+
+
+def handlers(services: Services, config: Config) -> Mapping[str, Handler]:
+    """Who does which kind of job."""
+
+    def run_check(context: JobContext) -> Json:
+        return _check(services, context)
+
+    def run_gc(context: JobContext) -> Json:
+        grace = _seconds(context.payload.get("grace"), config.gc_grace)
+        window = _seconds(context.payload.get("upload_window"), config.upload_window)
+        return asdict(collect(services, grace, window))
+
+    return {CHECK: run_check, GC: run_gc}
+
+
+def recurring(config: Config) -> list[Every]:
+    """What is done again and again, and how often; a period of 0 is never."""
+    wanted = ((CHECK, config.check_every), (GC, config.gc_every))
+    return [Every(kind, period) for kind, period in wanted if period > 0]
+
+
+def _seconds(value: Json, default: float) -> float:
+    return float(value) if isinstance(value, int | float) and value >= 0 else default
+
+
+def _check(services: Services, context: JobContext) -> Json:
+    total, done = stored_bytes(services), 0
+
+    def advance(size: int) -> None:
+        nonlocal done
+        done += size
+        context.progress(done, total)
+        context.checkpoint()
+
+    faults = []
+    for fault in check(services, advance):
+        _log.error("check: %s; touches %s", fault.message, ", ".join(fault.files) or "no file")
+        faults.append({"message": fault.message, "files": list(fault.files)})
+    return {"faults": faults[:_FAULTS_KEPT], "fault_count": len(faults), "bytes": done}
