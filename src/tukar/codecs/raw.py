@@ -15,18 +15,13 @@ class Raw:
     id = 0
     name = "raw"
 
-    def encode(
-        self,
-        tensor: TensorView,
-        bases: Sequence[ByteSource],  # noqa: ARG002 - the seam's parameter
-        block_size: int,
-    ) -> tuple[bytes, Iterator[bytes]]:
+    def encode(self, tensor: TensorView, bases: Sequence[ByteSource], block_size: int) -> tuple[bytes, Iterator[bytes]]:
         """No meta, and the tensor cut into blocks."""
         data = tensor.data
         starts = range(0, data.size, block_size)
         return b"", (data.read(start, min(start + block_size, data.size)) for start in starts)
 
-    def needs(self, meta: bytes, start: int, stop: int) -> Sequence[Need]:  # noqa: ARG002 - the seam's parameters
+    def needs(self, meta: bytes, start: int, stop: int) -> Sequence[Need]:
         """Nothing."""
         return ()
 

@@ -28,16 +28,11 @@ class Zstd:
     id = 1
     name = "zstd"
 
-    def encode(
-        self,
-        tensor: TensorView,
-        bases: Sequence[ByteSource],  # noqa: ARG002 - the seam's parameter
-        block_size: int,
-    ) -> tuple[bytes, Iterator[bytes]]:
+    def encode(self, tensor: TensorView, bases: Sequence[ByteSource], block_size: int) -> tuple[bytes, Iterator[bytes]]:
         """No meta, and a frame or raw bytes for each block."""
         return b"", _blocks(tensor.data, block_size)
 
-    def needs(self, meta: bytes, start: int, stop: int) -> Sequence[Need]:  # noqa: ARG002 - the seam's parameters
+    def needs(self, meta: bytes, start: int, stop: int) -> Sequence[Need]:
         """Nothing."""
         return ()
 

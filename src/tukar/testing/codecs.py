@@ -87,7 +87,7 @@ class CodecContract:
         Sample(b"\x00\x3c\x80\x3f" * 999, "BF16", (2, 999)),
     )
 
-    def bases(self, data: bytes) -> tuple[bytes, ...]:  # noqa: ARG002 - for those that override it
+    def bases(self, data: bytes) -> tuple[bytes, ...]:
         """The bases to encode ``data`` against; none, unless the codec works with some."""
         return ()
 
