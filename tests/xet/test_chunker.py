@@ -27,7 +27,7 @@ def test_chunks_keep_to_the_limits() -> None:
     assert sum(LENGTHS) == len(DATA)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(st.integers(1, 150_000), min_size=3, max_size=5))
 def test_blocks_do_not_matter(sizes: list[int]) -> None:
     blocks, at = [], 0

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tukar.errors import Invalid
 from tukar.xet import Shard, ShardFile, Term, XetHash, XorbTable, read_shard, write_shard
 from tukar.xet.chunks import MAX_CHUNK_BYTES
+from tukar.xet.shards import MAX_SHARD_ENTRIES
 from tukar.xet.tables import MAX_XORB_CHUNKS
 
 from .content import made_table, noise
@@ -109,6 +110,11 @@ def test_shard_beyond_the_limit_is_invalid() -> None:
         read_shard(BytesIO(BODY), limit=len(BODY) - 1)
 
 
+def test_shard_of_too_many_files_and_terms_is_invalid() -> None:
+    with pytest.raises(Invalid, match="files and terms"):
+        read_shard(BytesIO(with_numbers(HEAD, 4, MAX_SHARD_ENTRIES)))
+
+
 def test_footer_is_ignored_within_the_limit() -> None:
     body = BODY[:40] + struct.pack("<Q", 200) + BODY[48:] + bytes(300)
     assert read_shard(BytesIO(body)) == read_shard(BytesIO(body[: len(BODY)])) == read_shard(BytesIO(BODY))
@@ -117,10 +123,10 @@ def test_footer_is_ignored_within_the_limit() -> None:
 
 
 def test_memory_follows_what_has_come_not_what_was_announced() -> None:
-    body = with_numbers(HEAD, 4, 1 << 20)
+    body = with_numbers(HEAD, 4, MAX_SHARD_ENTRIES - 1)
     tracemalloc.start()
     try:
-        with pytest.raises(Invalid):
+        with pytest.raises(Invalid, match="cut off"):
             read_shard(BytesIO(body))
         assert tracemalloc.get_traced_memory()[1] < 200_000
     finally:

@@ -21,6 +21,9 @@ from tukar.xet.xorbs import Readable
 
 MAX_SHARD_BYTES: Final = 64 * 1024 * 1024
 """Clients cut their shards at this size."""
+MAX_SHARD_ENTRIES: Final = 256 * 1024
+"""No more files and terms together are taken from one shard, since they cost several times their bytes in memory. With
+terms of 8 chunks on average, which xet-core sees to, it is enough for 128 GiB."""
 
 _TAG: Final = b"HFRepoMetaData\0" + bytes.fromhex("556967456a7b815783a5bdd95ccdd14aa9")
 _VERSION: Final = 2
@@ -80,8 +83,8 @@ class Shard:
 def read_shard(body: Readable, limit: int = MAX_SHARD_BYTES) -> Shard:
     """Parse an uploaded shard of at most ``limit`` bytes.
 
-    Invalid if it is not well-formed, is larger, or claims what the protocol does not allow. Memory follows the bytes
-    that are really there, whatever they announce.
+    Invalid if it is not well-formed, is larger, has more than ``MAX_SHARD_ENTRIES``, or claims what the protocol does
+    not allow. Memory follows the bytes that are really there, whatever they announce.
     """
     records = _Records(body, limit)
     tag, version, footer = _HEADER.unpack(records.one())
@@ -105,7 +108,13 @@ def write_shard(shard: Shard) -> bytes:
 
 
 def _files(records: _Records) -> Iterator[ShardFile]:
+    entries = 0
     for raw, flags, count in records.blocks():
+        entries += 1 + count
+        if entries > MAX_SHARD_ENTRIES:
+            raise Invalid(
+                f"a shard has more than {MAX_SHARD_ENTRIES} files and terms", hint="upload fewer files at a time"
+            )
         if flags & ~(_VERIFIED | _WITH_SHA256):
             raise Invalid(f"a file in a shard has unknown flags ({flags:#010x})")
         terms = tuple(_term(*fields) for fields in records.many(_TERM, count))
