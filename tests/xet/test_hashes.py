@@ -1,6 +1,7 @@
 """The protocol's hashes, against values published with xet-core (merklehash) and in its specification."""
 
 import pytest
+from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ from tukar.xet import NO_HASH, HashTree, XetHash, chunk_hash, file_hash, xorb_ha
 
 from .content import noise
 
+NODE_KEY = bytes.fromhex("017ec5c7a5472996fd946666b48a02e65ddd536f37c76dd2f86352e64a53713f")
 NODES = [
     XetHash.parse(text)
     for text in (
@@ -115,12 +117,25 @@ def test_hash_of_a_chunk_is_that_of_any_buffer() -> None:
     assert chunk_hash(data) != chunk_hash(data[:-1])
 
 
-def test_tree_can_be_asked_at_any_time() -> None:
-    chunks = [(XetHash(noise(f"chunk {index}", 32)), index + 1) for index in range(300)]
+def level_by_level(nodes: list[tuple[XetHash, int]]) -> XetHash:
+    """The root as the specification builds it: a whole level at a time."""
+    while len(nodes) > 1:
+        above, rest = [], nodes
+        while rest:
+            ends = (
+                at for at in range(3, min(9, len(rest)) + 1) if int.from_bytes(rest[at - 1][0][24:], "little") % 4 == 0
+            )
+            group, rest = rest[: (end := next(ends, 9))], rest[end:]
+            lines = "".join(f"{hash_} : {size}\n" for hash_, size in group)
+            above.append((XetHash(blake3(lines.encode(), key=NODE_KEY).digest()), sum(size for _, size in group)))
+        nodes = above
+    return nodes[0][0]
+
+
+def test_tree_fed_in_order_is_the_tree_built_level_by_level() -> None:
+    chunks = [(XetHash(noise(f"chunk {index}", 32)), 1000 * index + 1) for index in range(400)]
     tree = HashTree()
     assert tree.root() == tree.file_hash() == NO_HASH
     for count, (hash_, size) in enumerate(chunks, 1):
         tree.add(hash_, size)
-        if count % 7 == 0:
-            assert tree.root() == xorb_hash(chunks[:count])
-            assert tree.file_hash() == file_hash(chunks[:count])
+        assert tree.root() == level_by_level(chunks[:count])
