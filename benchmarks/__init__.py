@@ -1,0 +1,1 @@
+"""Measurements that anyone can rerun: peers side by side in one run, medians, ratios."""
