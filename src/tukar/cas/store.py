@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,10 +22,10 @@ from tukar.objects.tables import files
 from tukar.types import ByteSource
 from tukar.xet.hashes import XetHash
 from tukar.xet.shards import Term
-from tukar.xet.tables import XorbTable
+from tukar.xet.tables import Piece, XorbTable
 from tukar.xet.xorbs import read_xorb
 
-_WINDOW: Final = 4 << 20  # raw bytes read at a time while a view is served
+_WINDOW: Final = 512 << 10  # raw bytes read at a time while a view is served: clients ask for up to 64 views at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +190,19 @@ class _StagedChunks:
 
 def _serialise(table: XorbTable, source: ByteSource, base: int, start: int, stop: int) -> Iterator[bytes]:
     """The bytes ``start`` to ``stop`` of a view; ``source`` has the xorb's raw bytes from ``base`` on."""
-    window, low = b"", base
-    for piece in table.pieces(start, stop):
-        if piece.stop - low > len(window):
-            low = piece.start
-            window = source.read(low - base, min(low - base + _WINDOW, source.size))
-        yield piece.head + window[piece.start - low : piece.stop - low]
+    for group in _windows(table.pieces(start, stop)):
+        low = group[0].start
+        raw = source.read(low - base, group[-1].stop - base)
+        yield b"".join(part for piece in group for part in (piece.head, raw[piece.start - low : piece.stop - low]))
+
+
+def _windows(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Pieces in groups that are read at once."""
+    group: list[Piece] = []
+    for piece in pieces:
+        group.append(piece)
+        if piece.stop - group[0].start >= _WINDOW:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -15,7 +15,7 @@ from tukar.objects.packs import Block, Record, key
 from tukar.storage.base import Storage
 from tukar.types import Digest
 
-_RUN: Final = 2 << 20  # stored bytes fetched at a time: few calls, and little held
+_RUN: Final = 1 << 20  # stored bytes fetched at a time, and held by each reader
 _PARTS: Final = 256  # parts looked up at a time: a mixture-of-experts has 100,000
 
 

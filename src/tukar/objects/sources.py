@@ -13,7 +13,7 @@ from typing import Final, Self
 from tukar.errors import Corrupt
 from tukar.types import ByteSource
 
-STEP: Final = 4 << 20
+STEP: Final = 1 << 20
 """How many bytes are read at a time where a source is gone through from end to end."""
 
 

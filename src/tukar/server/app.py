@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -12,12 +17,21 @@ from tukar.hub import Hub
 from tukar.server import admin, commits, errors, info, lfs, missing, repos, resolve, xet
 from tukar.server.requests import RawPaths
 
+_THREADS: Final = 16  # for short requests: they wait for the database and two cores, and each thread costs memory
+
+
+@asynccontextmanager
+async def _lifespan(_: Starlette) -> AsyncIterator[None]:
+    to_thread.current_default_thread_limiter().total_tokens = _THREADS
+    yield
+
 
 def build_app(hub: Hub) -> Starlette:
     """The app that serves ``hub``, which stays the caller's to close."""
     groups = (admin, repos, xet, lfs, commits, info, missing, resolve)
     routes: list[BaseRoute] = [route for group in groups for route in group.routes]
     app = Starlette(
+        lifespan=_lifespan,
         routes=routes,
         middleware=[Middleware(RawPaths)],
         exception_handlers={

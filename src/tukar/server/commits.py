@@ -31,11 +31,13 @@ _LINE_LIMIT: Final = 2 * _REGULAR_LIMIT  # base64, and what is around it
 _BODY_LIMIT: Final = 4 << 30
 _FILES_LIMIT: Final = 10_000
 # What the Hub's default .gitattributes sends to LFS.
-_LARGE_ENDINGS: Final = frozenset(
-    ["7z", "arrow", "avro", "bin", "bz2", "ckpt", "ftz", "gguf", "gz", "h5", "joblib", "lz4", "mds", "mlmodel", "model"]
-    + ["msgpack", "npy", "npz", "onnx", "ot", "parquet", "pb", "pickle", "pkl", "pt", "pth", "rar", "safetensors"]
-    + ["tar", "tflite", "tgz", "wasm", "xz", "zip", "zst"]
-)
+# fmt: off
+_LARGE_ENDINGS: Final = frozenset({
+    "7z", "arrow", "avro", "bin", "bz2", "ckpt", "ftz", "gguf", "gz", "h5", "joblib", "lz4", "mds", "mlmodel",
+    "model", "msgpack", "npy", "npz", "onnx", "ot", "parquet", "pb", "pickle", "pkl", "pt", "pth", "rar",
+    "safetensors", "tar", "tflite", "tgz", "wasm", "xz", "zip", "zst",
+})
+# fmt: on
 _PULL_REQUESTS: Final = "this hub has no pull requests yet"
 
 

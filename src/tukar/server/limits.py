@@ -1,4 +1,7 @@
-"""How much is done at once. Landings hold memory and both cores; they wait for each other, not for the rest."""
+"""How much is done at once, so that memory stays bounded however many clients come.
+
+Each kind of work waits for its own, not for the rest.
+"""
 
 from __future__ import annotations
 
@@ -21,4 +24,5 @@ class Limit:
 
 
 LANDINGS: Final = Limit("landings", 3)
+READS: Final = Limit("reads", 8)
 XORBS: Final = Limit("xorbs", 3)

@@ -25,7 +25,7 @@ from tukar.usecases import accounts
 _TYPES: Final[dict[str, RepoType]] = {"models": "model", "datasets": "dataset", "spaces": "space"}
 PLURALS: Final[dict[RepoType, str]] = {value: key for key, value in _TYPES.items()}
 _JSON_LIMIT: Final = 16 << 20
-_BUFFER: Final = 1 << 20
+_BUFFER: Final = 256 << 10  # for each upload under way, and clients send up to 64 at once
 
 
 class _RepoTypes(Convertor[str]):

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from anyio import create_task_group, to_thread
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tukar.server.errors import RangeNotSatisfiable
+from tukar.server.limits import READS
 
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -54,14 +56,15 @@ class PiecesResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
-        piece = await to_thread.run_sync(self._next)
+        limiter = READS.get(Request(scope))
+        piece = await to_thread.run_sync(self._next, limiter=limiter)
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         while piece:
             async with create_task_group() as group:
                 upcoming: list[bytes | memoryview] = []
 
                 async def fetch(into: list[bytes | memoryview] = upcoming) -> None:
-                    into.append(await to_thread.run_sync(self._next))
+                    into.append(await to_thread.run_sync(self._next, limiter=limiter))
 
                 group.start_soon(fetch)
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
