@@ -16,12 +16,13 @@ class Descriptor:
     """An open descriptor. It is closed when the last holder of this object lets go of it, so no read is cut short."""
 
     __slots__ = ("number",)
+    _close = staticmethod(os.close)  # found here even when the interpreter is shutting down
 
     def __init__(self, number: int) -> None:
         self.number = number
 
     def __del__(self) -> None:
-        os.close(self.number)
+        self._close(self.number)
 
 
 class OpenFiles:

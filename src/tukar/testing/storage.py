@@ -131,24 +131,24 @@ class StorageContract:
         for start, stop in ranges:
             assert storage.read("a", start, stop) == data[start:stop]
 
-    @pytest.mark.parametrize(("start", "stop"), [(0, 101), (99, 101), (100, 101), (101, 101), (500, 600), (0, 10**12)])
-    def test_reading_past_the_end_is_corrupt(self, storage: Storage, start: int, stop: int) -> None:
+    def test_reading_past_the_end_is_corrupt(self, storage: Storage) -> None:
         put(storage, "a", noise(100))
-        with pytest.raises(Corrupt):
-            storage.read("a", start, stop)
+        for start, stop in ((0, 101), (99, 101), (100, 101), (101, 101), (500, 600), (0, 10**12)):
+            with pytest.raises(Corrupt):
+                storage.read("a", start, stop)
 
-    @pytest.mark.parametrize(("start", "stop"), [(0, 1), (1, 1)])
-    def test_reading_past_the_end_of_an_empty_blob_is_corrupt(self, storage: Storage, start: int, stop: int) -> None:
+    def test_reading_past_the_end_of_an_empty_blob_is_corrupt(self, storage: Storage) -> None:
         put(storage, "a", b"")
         assert storage.read("a", 0, 0) == b""
-        with pytest.raises(Corrupt):
-            storage.read("a", start, stop)
+        for start, stop in ((0, 1), (1, 1)):
+            with pytest.raises(Corrupt):
+                storage.read("a", start, stop)
 
-    @pytest.mark.parametrize(("start", "stop"), [(-1, 1), (2, 1), (-2, -1)])
-    def test_what_is_not_a_range_is_invalid(self, storage: Storage, start: int, stop: int) -> None:
+    def test_what_is_not_a_range_is_invalid(self, storage: Storage) -> None:
         put(storage, "a", noise(100))
-        with pytest.raises(Invalid):
-            storage.read("a", start, stop)
+        for start, stop in ((-1, 1), (2, 1), (-2, -1)):
+            with pytest.raises(Invalid):
+                storage.read("a", start, stop)
 
     def test_what_is_not_there_is_not_found(self, storage: Storage) -> None:
         put(storage, "a/b", b"x")
@@ -212,27 +212,14 @@ class StorageContract:
         assert set(found) == expected
         assert len(found) == len(expected)
 
-    @pytest.mark.parametrize(
-        ("prefix", "expected"),
-        [
-            ("", {"a", "ab", "ab-c/d", "abc/d", "abc/de/f", "b/c"}),
-            ("a", {"a", "ab", "ab-c/d", "abc/d", "abc/de/f"}),
-            ("ab", {"ab", "ab-c/d", "abc/d", "abc/de/f"}),
-            ("abc", {"abc/d", "abc/de/f"}),
-            ("abc/", {"abc/d", "abc/de/f"}),
-            ("abc/d", {"abc/d", "abc/de/f"}),
-            ("abc/de", {"abc/de/f"}),
-            ("abc/d/", set()),
-            ("b/c", {"b/c"}),
-            ("c", set()),
-            ("abc/de/f/g", set()),
-            ("t", set()),
-        ],
-    )
-    def test_a_prefix_is_compared_letter_by_letter(self, storage: Storage, prefix: str, expected: set[str]) -> None:
-        for key in ("a", "ab", "ab-c/d", "abc/d", "abc/de/f", "b/c"):
+    def test_a_prefix_is_compared_letter_by_letter(self, storage: Storage) -> None:
+        keys = ("a", "ab", "ab-c/d", "abc/d", "abc/de/f", "b/c")
+        for key in keys:
             put(storage, key, b"x")
-        assert {found.key for found in storage.list(prefix)} == expected
+        prefixes = ("", "a", "ab", "ab-", "abc", "abc/", "abc/d", "abc/de", "abc/d/", "b/c", "c", "abc/de/f/g", "t")
+        for prefix in prefixes:
+            expected = {Stat(key, 1) for key in keys if key.startswith(prefix)}
+            assert set(storage.list(prefix)) == expected, prefix
 
     def test_a_component_may_have_255_letters(self, storage: Storage) -> None:
         key = f"{'n' * 255}/{'n' * 255}"
@@ -289,22 +276,22 @@ class StorageContract:
 
     # Keys
 
-    @pytest.mark.parametrize("key", NOT_KEYS)
-    def test_what_is_not_a_key_is_invalid(self, storage: Storage, key: str) -> None:
-        with pytest.raises(Invalid), storage.create(key) as blob:
-            blob.write(b"x")
-        with pytest.raises(Invalid):
-            storage.read(key, 0, 1)
-        with pytest.raises(Invalid):
-            storage.stat(key)
-        with pytest.raises(Invalid):
-            storage.delete(key)
+    def test_what_is_not_a_key_is_invalid(self, storage: Storage) -> None:
+        for key in NOT_KEYS:
+            with pytest.raises(Invalid):
+                put(storage, key, b"x")
+            with pytest.raises(Invalid):
+                storage.read(key, 0, 1)
+            with pytest.raises(Invalid):
+                storage.stat(key)
+            with pytest.raises(Invalid):
+                storage.delete(key)
         assert list(storage.list()) == []
 
-    @pytest.mark.parametrize("prefix", ["/", "../", "a/../", ".", "a//", "tmp/", "é", "a/.."])
-    def test_what_begins_no_key_is_no_prefix(self, storage: Storage, prefix: str) -> None:
-        with pytest.raises(Invalid):
-            list(storage.list(prefix))
+    def test_what_begins_no_key_is_no_prefix(self, storage: Storage) -> None:
+        for prefix in ("/", "../", "a/../", ".", "a//", "tmp/", "é", "a/.."):
+            with pytest.raises(Invalid):
+                list(storage.list(prefix))
 
     # Threads
 
