@@ -65,7 +65,9 @@ class Hub:
         """Return once the hub takes requests."""
         while True:
             if self._process.poll() is not None:
-                raise SystemExit(f"The hub did not start. Its last words, from {self._log.name}:\n{_tail(self._log.name)}")
+                raise SystemExit(
+                    f"The hub did not start. Its last words, from {self._log.name}:\n{_tail(self._log.name)}"
+                )
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/ready", timeout=5):
                 return
             time.sleep(0.1)
@@ -79,7 +81,9 @@ class Hub:
 
     def ask(self, path: str) -> dict:
         """An answer of the hub's own API."""
-        request = urllib.request.Request(f"{self.url}/api/tukar{path}", headers={"Authorization": f"Bearer {self.token}"})
+        request = urllib.request.Request(
+            f"{self.url}/api/tukar{path}", headers={"Authorization": f"Bearer {self.token}"}
+        )
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
@@ -169,15 +173,19 @@ def published(hub: Hub, repository: str, folder: Path) -> bool:
 
 def publish(hub: Hub, client: Client, owner: str, family: dict[str, Path], notes: Path) -> None:
     """Publish what the hub does not have, and note what each file added to the store."""
+    sent: set[str] = set()
     for name, folder in family.items():
         repository = f"{owner}/{name}"
+        before = frozenset(sent)
+        sent |= {sha256(folder / path) for path in files(folder)}
         if published(hub, repository, folder) and (notes / f"{name}.json").exists():
             print(f"  ✓ {repository} is published already")
             continue
         with step(f"hf upload {repository} ({size(sum((folder / path).stat().st_size for path in files(folder)))})"):
             client.upload(repository, folder)
-        added = hub.ask(f"/models/{repository}/sizes/main")["files"]
-        (notes / f"{name}.json").write_text(json.dumps({file["path"]: file["stored_bytes"] for file in added}))
+        there = hub.ask(f"/models/{repository}/sizes/main")["files"]
+        added = {file["path"]: file["stored_bytes"] for file in there if file["sha256"] not in before}
+        (notes / f"{name}.json").write_text(json.dumps(added))
 
 
 def pull(client: Client, owner: str, family: dict[str, Path], notes: Path) -> tuple[list[Row], dict[str, Path]]:

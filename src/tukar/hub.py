@@ -34,6 +34,8 @@ from tukar.objects.gc import sweep_landings
 from tukar.objects.store import ObjectStore
 from tukar.storage.base import Storage
 from tukar.storage.folder import FolderStorage
+from tukar.storage.remote import ObjectStoreStorage
+from tukar.storage.retry import RetryStorage
 from tukar.storage.folder import _make_durable as make_durable
 from tukar.usecases import accounts, background
 from tukar.usecases.services import Services
@@ -119,9 +121,7 @@ def _compose(config: Config, database: Database, clock: Callable[[], float]) -> 
 
 def _storage(config: Config) -> Storage:
     if config.storage_url:
-        from tukar.storage.remote import open_url  # obstore is an optional dependency
-
-        return open_url(config.storage_url)
+        return RetryStorage(ObjectStoreStorage.from_url(config.storage_url))
     storage = FolderStorage(config.data / "objects")
     storage.sweep()
     return storage
