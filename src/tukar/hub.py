@@ -34,9 +34,9 @@ from tukar.objects.gc import sweep_landings
 from tukar.objects.store import ObjectStore
 from tukar.storage.base import Storage
 from tukar.storage.folder import FolderStorage
+from tukar.storage.folder import _make_durable as make_durable
 from tukar.storage.remote import ObjectStoreStorage
 from tukar.storage.retry import RetryStorage
-from tukar.storage.folder import _make_durable as make_durable
 from tukar.usecases import accounts, background
 from tukar.usecases.services import Services
 
