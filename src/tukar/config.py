@@ -52,21 +52,26 @@ class Config:
 def load(overrides: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Config:
     """The settings in force; ``overrides`` are those of the command line, None for what it does not say.
 
-    Invalid for an unknown setting in the file, or a value that is not of its type.
+    Invalid for an unknown setting in the file, or a value that is not of its type or is negative.
     """
     chosen: dict[str, object] = {name: value for name, value in overrides.items() if value is not None}
     named = {name: environ[_PREFIX + name.upper()] for name in _DEFAULTS if environ.get(_PREFIX + name.upper())}
-    data = Path(str(chosen.get("data") or named.get("data") or _DEFAULTS["data"]))
     explicit = environ.get(f"{_PREFIX}CONFIG")
-    file = _read(Path(explicit) if explicit else data / "tukar.toml", must_exist=bool(explicit))
-    merged = {**file, **named, **chosen, "data": data}
-    values: dict[str, Any] = {name: _typed(name, value) for name, value in merged.items()}
+    file = _read(Path(explicit)) if explicit else _read_in_data({**named, **chosen})
+    values: dict[str, Any] = {name: _typed(name, value) for name, value in {**file, **named, **chosen}.items()}
     return Config(**values)
 
 
-def _read(path: Path, *, must_exist: bool) -> dict[str, object]:
-    if not must_exist and not path.exists():
-        return {}
+def _read_in_data(known: Mapping[str, object]) -> dict[str, object]:
+    """The settings in the data folder's own file, if there is one."""
+    path = Path(str(known.get("data", _DEFAULTS["data"]))) / "tukar.toml"
+    found = _read(path) if path.exists() else {}
+    if "data" in found:
+        raise Invalid(f"{path}: the data folder cannot name another", hint="set it where the file is named instead")
+    return found
+
+
+def _read(path: Path) -> dict[str, object]:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -77,13 +82,24 @@ def _read(path: Path, *, must_exist: bool) -> dict[str, object]:
     return found
 
 
+_WORDS: Final = {int: "whole number", float: "number"}
 _DEFAULTS: Final[dict[str, Any]] = {setting.name: setting.default for setting in fields(Config)}
 
 
 def _typed(name: str, value: object) -> object:
     kind = type(_DEFAULTS[name])
-    wanted: type = Path if issubclass(kind, Path) else kind
+    if kind in (int, float):
+        return _number(name, value, kind)
+    if not isinstance(value, str | Path):
+        raise Invalid(f"the setting {name} must be text, not {value!r}")
+    return Path(value) if issubclass(kind, Path) else str(value)
+
+
+def _number(name: str, value: object, kind: type[int] | type[float]) -> int | float:
     try:
-        return value if isinstance(value, wanted) else wanted(str(value))
+        number = float("nan") if isinstance(value, bool) else kind(str(value))
     except ValueError:
-        raise Invalid(f"the setting {name} must be {wanted.__name__}, not {value!r}") from None
+        number = float("nan")
+    if not 0 <= number < float("inf"):
+        raise Invalid(f"the setting {name} must be a {_WORDS[kind]} of 0 or more, not {value!r}")
+    return number

@@ -120,10 +120,16 @@ class Manifest:
     parts: tuple[Part, ...]
 
 
-_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?|[A-Za-z0-9_]")
-_RESERVED: Final = frozenset(
-    {"api", "datasets", "docs", "lfs", "login", "models", "ready", "settings", "spaces", "static", "xet"}
-)
+_NAME: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?")
+# fmt: off
+_RESERVED: Final = frozenset({
+    "api", "datasets", "docs", "lfs", "login", "models", "oauth", "ready", "settings", "spaces", "static", "v1", "v2",
+    "xet",
+})
+# fmt: on
+_PATH_BYTES: Final = 1024
+_PATH_NAME_BYTES: Final = 255
+_PATH_DEPTH: Final = 64  # folders and the file; every one costs queries and a git tree
 
 
 def check_name(text: str) -> str:
@@ -171,7 +177,8 @@ def check_path(text: str) -> str:
     """A file's path inside a repository; Invalid if it could leave the folder that it is written to.
 
     Relative, ``/`` between components, no empty, ``.`` or ``..`` component, no control character or backslash, no
-    ``.git`` component, at most 1,024 bytes of UTF-8 and 255 per component.
+    ``.git`` component, at most 64 components, 1,024 bytes of UTF-8 and 255 per component. Names that some file system
+    cannot hold, or cannot tell apart, are for who writes them there to find.
     """
     parts = text.split("/")
     try:
@@ -181,11 +188,12 @@ def check_path(text: str) -> str:
     if (
         any(part in ("", ".", "..") or part.lower() == ".git" for part in parts)
         or re.search(r"[\x00-\x1f\x7f\\]", text)
-        or sum(sizes) + len(parts) > 1024
-        or max(sizes) > 255
+        or sum(sizes) + len(parts) - 1 > _PATH_BYTES
+        or max(sizes) > _PATH_NAME_BYTES
+        or len(parts) > _PATH_DEPTH
     ):
         raise Invalid(
             f"not a valid path in a repository: {text[:200]!r}",
-            hint="use a relative path with '/' between names; no '.', '..' or '.git', no backslash, no control character",
+            hint="use '/' between at most 64 names, none at the start; no '.', '..', '.git', backslash or control character",
         )
     return text
