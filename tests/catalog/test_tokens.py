@@ -109,7 +109,13 @@ def test_the_token_of_another_is_not_adopted(tx: Transaction, ada: User, bob: Us
     assert tokens.authenticate(tx, GIVEN).user == ada
 
 
-@pytest.mark.parametrize("token", ["", "short", "with a space in it.....", "x" * 501, "ümlaute-sind-nicht-erlaubt"])
-def test_a_weak_or_odd_token_is_not_adopted(tx: Transaction, ada: User, token: str) -> None:
+def test_the_listing_does_not_give_a_short_token_away(tx: Transaction, ada: User) -> None:
+    tokens.adopt(tx, ada, "setting", "write", "short", now=NOW)
+    assert tokens.authenticate(tx, "short").user == ada
+    assert [token.hint for token in tokens.listing(tx, ada)] == [""]
+
+
+@pytest.mark.parametrize("token", ["", "with a space in it.....", "x" * 501, "ümlaute-sind-nicht-erlaubt"])
+def test_an_odd_token_is_not_adopted(tx: Transaction, ada: User, token: str) -> None:
     with pytest.raises(Invalid):
         tokens.adopt(tx, ada, "setting", "write", token, now=NOW)

@@ -16,6 +16,8 @@ from tukar.database import Transaction
 from tukar.errors import Conflict, Invalid, NotFound, Unauthenticated
 
 PREFIX: Final = "tukar_"
+STRONG: Final = 16
+"""Characters below which a token that someone chose can be guessed."""
 _RANDOM_BYTES: Final = 30  # 240 bits; 40 characters in URL-safe base64
 _COLUMNS: Final = tables.tokens.c
 _KNOWN: Final = sa.select(
@@ -53,14 +55,14 @@ def adopt(tx: Transaction, user: User, name: str, role: Role, token: str, *, now
     """Make a token that was chosen elsewhere the user's only one of that name. Doing it again changes nothing.
 
     Raises:
-        Invalid: the token is not 16 to 500 visible ASCII characters, or the user is an organisation.
+        Invalid: the token is not 1 to 500 visible ASCII characters, or the user is an organisation.
         Conflict: the token is in use, by another user or under another name.
     """
-    if not re.fullmatch(r"[!-~]{16,500}", token):
-        raise Invalid("a token has 16 to 500 characters of ASCII, without spaces", hint="choose a long, random one")
+    if not re.fullmatch(r"[!-~]{1,500}", token):
+        raise Invalid("a token has 1 to 500 characters of ASCII, without spaces", hint="choose a long, random one")
     holder = tx.execute(sa.select(tables.tokens).where(_COLUMNS.hash == _hash(token))).first()
     if holder is not None and (holder.user_id, holder.name) != (user.id, name):
-        raise Conflict(f"the token that ends in {token[-4:]!r} is in use already", hint="choose another token")
+        raise Conflict(f"the token meant for {user.name!r} is in use already", hint="choose another token")
     if holder is not None and holder.role == role:
         return
     tx.execute(sa.delete(tables.tokens).where(_COLUMNS.user_id == user.id, _COLUMNS.name == name))
@@ -110,7 +112,8 @@ def _insert(tx: Transaction, user: User, name: str, role: Role, token: str, now:
         raise Invalid(f"{user.name!r} is an organisation: it has no tokens", hint="give the token to one of its people")
     if not 1 <= len(name) <= 100 or not name.isprintable():
         raise Invalid(f"not a valid name for a token: {name[:100]!r}", hint="use 1 to 100 printable characters")
-    row = {"user_id": user.id, "name": name, "role": role, "hint": token[-4:], "created_at": now}
+    hint = token[-4:] if len(token) >= STRONG else ""  # of a short one it would tell too much
+    row = {"user_id": user.id, "name": name, "role": role, "hint": hint, "created_at": now}
     tx.execute(sa.insert(tables.tokens).values(hash=_hash(token), **row))
 
 

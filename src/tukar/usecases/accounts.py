@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from tukar.catalog import tokens, users
@@ -11,6 +12,8 @@ from tukar.usecases.services import Services
 
 ADMIN: Final = "admin"
 _FIRST: Final = "first"
+
+_log = logging.getLogger(__name__)
 
 
 def prepare_admin(services: Services, given_token: str) -> str | None:
@@ -25,6 +28,8 @@ def prepare_admin(services: Services, given_token: str) -> str | None:
         if admin is None:
             admin = users.create(tx, ADMIN, now=now, is_admin=True)
         if given_token:
+            if len(given_token) < tokens.STRONG:
+                _log.warning("the administrator's token has fewer than %d characters: use a longer one", tokens.STRONG)
             tokens.adopt(tx, admin, _FIRST, "write", given_token, now=now)
             return None
         return tokens.create(tx, admin, _FIRST, "write", now=now) if is_new else None
