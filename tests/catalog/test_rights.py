@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from tukar.catalog import repositories, rights, tables
+from tukar.catalog import repositories, rights, tables, users
 from tukar.catalog.values import ANONYMOUS, Identity, Role, User
 from tukar.database import Transaction
 from tukar.types import RepoId
@@ -31,7 +31,7 @@ TABLE = [
     (OTHER, True, False, False, False),
     (OWNER_READS, True, True, False, False),
     (OWNER, True, True, True, True),
-    (ADMIN_READS, True, True, False, False),
+    (ADMIN_READS, True, False, False, False),
     (ADMIN, True, True, True, True),
 ]
 
@@ -44,6 +44,7 @@ def test_rights(tx: Transaction, asker: Identity, public: bool, private: bool, w
     assert rights.may_read(asker, closed) == private
     assert rights.may_write(asker, open_one) == rights.may_write(asker, closed) == writes
     assert rights.may_create(asker, "Ada") == creates
+    assert rights.may_administer(asker) == (asker is ADMIN)
 
 
 @pytest.mark.parametrize("asker", [row[0] for row in TABLE])
@@ -55,3 +56,11 @@ def test_the_condition_in_the_database_is_the_same_rule(tx: Transaction, asker: 
     rows = tx.execute(sa.select(tables.repositories.c.id).where(rights.readable(asker))).scalars()
     assert len(everything) == 6
     assert set(rows) == {one.id for one in everything if rights.may_read(asker, one)}
+
+
+def test_the_writers_are_the_owner_and_the_administrators(tx: Transaction) -> None:
+    people = [users.create(tx, name, now=NOW, is_admin=name == "root") for name in ("ADA", "bob", "root")]
+    repository = repositories.create(tx, RepoId("ada", "open"), private=False, now=NOW)
+    writers = set(tx.execute(rights.writers(repository)).scalars())
+    assert writers == {one.id for one in people if rights.may_write(Identity(one, "write"), repository)}
+    assert len(writers) == 2

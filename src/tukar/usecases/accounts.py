@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from tukar.catalog import tokens, users
+from tukar.catalog import rights, tokens, users
 from tukar.catalog.values import ANONYMOUS, Identity, Role, User
 from tukar.errors import Refused, Unauthenticated
 from tukar.usecases.services import Services
@@ -53,7 +53,7 @@ def require_user(identity: Identity) -> User:
 def require_admin(identity: Identity) -> User:
     """The asker, an administrator with a token that may write; Refused for anyone else."""
     user = require_user(identity)
-    if not identity.is_admin or identity.role != "write":
+    if not rights.may_administer(identity):
         raise Refused("only an administrator may do this", hint="use an administrator's token with the role 'write'")
     return user
 

@@ -14,7 +14,7 @@ from tukar.objects import sizes
 from tukar.objects.check import Progress
 from tukar.usecases.services import Services
 
-_EVERYONE: Final = Identity(User(0, "", "user", "", None, is_admin=True, created_at=0.0), "read")
+_EVERYONE: Final = Identity(User(0, "", "user", "", None, is_admin=True, created_at=0.0), "write")
 _PAGE: Final = 500
 
 
