@@ -33,8 +33,7 @@ from tukar.jobs.runner import Runner
 from tukar.objects.gc import sweep_landings
 from tukar.objects.store import ObjectStore
 from tukar.storage.base import Storage
-from tukar.storage.folder import FolderStorage
-from tukar.storage.folder import _make_durable as make_durable
+from tukar.storage.folder import FolderStorage, make_durable
 from tukar.storage.remote import ObjectStoreStorage
 from tukar.storage.retry import RetryStorage
 from tukar.usecases import accounts, background
@@ -108,6 +107,7 @@ def _compose(config: Config, database: Database, clock: Callable[[], float]) -> 
     sweep_landings(database, storage)
     with database.write() as tx:
         epochs.begin(tx)  # what was staged is gone, and the folder may be a restored backup
+        services.xorbs.forget_empty(tx)
         secret = facts.get(tx, _SIGNING)
         if secret is None:
             secret = secrets.token_hex(32)

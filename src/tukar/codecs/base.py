@@ -1,8 +1,8 @@
 """The codec seam: tensor bytes to stored blocks and back. Codecs are pure: they never fetch.
 
-A tensor object is cut into blocks of ``block_size`` raw bytes (the last may be shorter), each encoded by itself, so that
-a range can be read without decoding the rest. A codec that needs other objects (``bases``) to decode a block says which
-ranges in ``needs``; the caller fetches them.
+A tensor object is cut into blocks of ``block_size`` raw bytes (the last may be shorter), each encoded by itself, so
+that a range can be read without decoding the rest. A codec that needs other objects (``bases``) to decode a block says
+which ranges in ``needs``; the caller fetches them.
 """
 
 from __future__ import annotations
@@ -52,5 +52,6 @@ class Codec(Protocol):
     def decode(self, meta: bytes, data: bytes, size: int, needed: Sequence[bytes]) -> bytes:
         """Decode one block to its ``size`` raw bytes, with the ranges that ``needs`` named, in its order.
 
-        Corrupt if ``data`` is not a well-formed block of that size; memory is bounded by ``size`` whatever ``data`` says.
+        Corrupt if ``data`` is not a well-formed block of that size; memory is bounded by ``size``, whatever ``data``
+        claims.
         """

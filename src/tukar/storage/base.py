@@ -20,15 +20,16 @@ class Writer(Protocol):
     """Takes the bytes of a blob in order."""
 
     def write(self, data: bytes | bytearray | memoryview, /) -> object:
-        """Append ``data``."""
+        """Append ``data``; it has been taken when this returns, and the caller may change its buffer."""
 
 
 class Storage(Protocol):
     """Blobs under keys.
 
-    Keys are ``/``-separated relative paths of letters, digits, ``-``, ``_`` and ``.``. A blob is written once, whole, and
-    is then immutable until it is deleted; a key is never reused for other bytes by the callers. Every method may be
-    called from any thread.
+    Keys are ``/``-separated relative paths of letters, digits, ``-``, ``_`` and ``.``, at most 512 bytes, as in
+    ``storage.keys``: no component begins with ``.``, and nothing lies below ``tmp/``. A malformed key, prefix or range is
+    Invalid. A blob is written once, whole, and is then immutable until it is deleted; callers never use a key again for
+    other bytes. Every method may be called from any thread.
     """
 
     def create(self, key: str) -> AbstractContextManager[Writer]:
@@ -36,7 +37,8 @@ class Storage(Protocol):
 
         Leaving the context normally makes the blob visible at once and durable: it survives a power cut from then on.
         Leaving it by an exception leaves nothing visible. An existing blob of that key is replaced atomically.
-        Unavailable if the storage cannot take it (disk full, no connection).
+        Unavailable if the storage cannot take it (disk full, no connection); Conflict if the key lies below another
+        blob, or others below it.
         """
 
     def read(self, key: str, start: int, stop: int) -> bytes:

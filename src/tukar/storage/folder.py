@@ -47,7 +47,7 @@ class FolderStorage:
 
     def __init__(self, root: Path) -> None:
         with os_errors_unavailable(f"open the folder {root}"):
-            _make_durable(root)
+            make_durable(root)
             self._root = Descriptor(os.open(root, os.O_RDONLY | os.O_DIRECTORY))
             with contextlib.suppress(FileExistsError):
                 os.mkdir(TEMPORARY, dir_fd=self._root.number)
@@ -240,10 +240,10 @@ def _check_regular(status: os.stat_result) -> None:
         raise FileNotFoundError(errno.ENOENT, "not a regular file")
 
 
-def _make_durable(folder: Path) -> None:
+def make_durable(folder: Path) -> None:
     """Make a folder and its missing parents, and fsync what names them."""
     if not folder.is_dir():
-        _make_durable(folder.parent)
+        make_durable(folder.parent)
         folder.mkdir(exist_ok=True)
     with contextlib.suppress(PermissionError):  # above a folder that was given to us: not ours to sync
         parent = Descriptor(os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY))
