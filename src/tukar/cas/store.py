@@ -15,15 +15,20 @@ from tukar.cas.tables import xet_files, xorb_senders, xorb_spans, xorbs
 from tukar.cas.views import Extent, KnownXorb
 from tukar.database import Database, Transaction
 from tukar.errors import NotFound
+from tukar.objects import index
 from tukar.objects.index import StoredFile
 from tukar.objects.sources import FileSource, JoinedSource, SliceSource
 from tukar.objects.store import ObjectStore
 from tukar.objects.tables import files
+from tukar.storage.oserrors import os_errors_unavailable
 from tukar.types import ByteSource
 from tukar.xet.hashes import XetHash
 from tukar.xet.shards import Term
 from tukar.xet.tables import Piece, XorbTable
 from tukar.xet.xorbs import read_xorb
+
+Senders = sa.Select[int]
+"""A SELECT of the row ids of users."""
 
 _WINDOW: Final = 512 << 10  # raw bytes read at a time while a view is served: clients ask for up to 64 views at once
 
@@ -46,22 +51,21 @@ class XorbStore:
     staging: Staging
 
     def receive(self, user_id: int, claimed: XetHash, body: Path, now: float) -> bool:
-        """Verify and stage an uploaded xorb; returns whether it was new. Invalid if it is not what it claims to be.
+        """Verify and stage an uploaded xorb. Invalid if it is not what it claims to be.
 
-        ``body`` is a file with the serialised chunks, and stays the caller's.
+        Returns whether this user sends it for the first time: what others have sent is not told. ``body`` is a file
+        with the serialised chunks, and stays the caller's.
         """
         raw = body.with_name(f"{body.name}.raw")
         try:
-            with body.open("rb") as packed, raw.open("wb") as sink:
+            with os_errors_unavailable("take in a xorb"), body.open("rb") as packed, raw.open("wb") as sink:
                 table = read_xorb(packed, claimed, sink.write)
-            with self.database.write() as tx:
+            with self.database.write() as tx, os_errors_unavailable("take in a xorb"):
                 xorb = self._know(tx, table, now)
-                self._note_sender(tx, xorb, user_id)
-                complete = self._cover(tx, xorb, 0, len(table)) is not None
-            staged = self.staging.path(claimed).exists()
-            if not complete and not staged:
-                self.staging.adopt(claimed, raw)
-            return not complete and not staged
+                is_new = self._note_sender(tx, xorb, user_id)
+                if self._cover(tx, xorb, 0, len(table)) is None:
+                    self.staging.adopt(claimed, raw)
+            return is_new
         finally:
             raw.unlink(missing_ok=True)
 
@@ -72,10 +76,13 @@ class XorbStore:
         row = xorbs.insert().values(hash=bytes(table.hash), chunks=table.to_bytes(), created_at=now)
         return KnownXorb(int(tx.execute(row.returning(xorbs.c.id)).scalar_one()), table)
 
-    def _note_sender(self, tx: Transaction, xorb: KnownXorb, user_id: int) -> None:
+    def _note_sender(self, tx: Transaction, xorb: KnownXorb, user_id: int) -> bool:
+        """Whether the user had not sent it before."""
         mine = (xorb_senders.c.xorb_id == xorb.id) & (xorb_senders.c.user_id == user_id)
-        if tx.execute(sa.select(xorb_senders).where(mine)).first() is None:
-            tx.execute(xorb_senders.insert().values(xorb_id=xorb.id, user_id=user_id))
+        if tx.execute(sa.select(xorb_senders).where(mine)).first() is not None:
+            return False
+        tx.execute(xorb_senders.insert().values(xorb_id=xorb.id, user_id=user_id))
+        return True
 
     def _cover(self, tx: Transaction, xorb: KnownXorb, start: int, stop: int) -> list[Extent] | None:
         return views.cover(xorb, views.spans(tx, xorb, start, stop), start, stop)
@@ -90,26 +97,35 @@ class XorbStore:
     def _join(self, extents: Sequence[Extent]) -> ByteSource:
         return JoinedSource([SliceSource(self.objects.open(e.file), e.start, e.stop) for e in extents])
 
-    def link(self, tx: Transaction, xet_hash: XetHash, runs: Sequence[Term], file_id: int) -> None:
-        """Note that a stored file consists of these runs of chunks, which makes the xorbs views on it."""
+    def link(self, tx: Transaction, user_id: int, xet_hash: XetHash, runs: Sequence[Term], file_id: int) -> None:
+        """Note that a user put a stored file together from these runs of chunks: the xorbs become views on it.
+
+        NotFound if a xorb was forgotten meanwhile.
+        """
         known = views.find(tx, {run.xorb for run in runs})
         offset = 0
         for run in runs:
-            xorb = known[run.xorb]
-            if not self._is_spanned(tx, xorb, run, file_id, offset):
+            xorb = known.get(run.xorb)
+            if xorb is None:
+                raise _gone(run.xorb)
+            if not self._is_spanned(tx, xorb, run, file_id):
                 row = {"chunk_start": run.chunk_start, "chunk_stop": run.chunk_end, "offset": offset}
                 tx.execute(xorb_spans.insert().values(xorb_id=xorb.id, file_id=file_id, **row))
             offset += run.nbytes
-        if tx.execute(sa.select(xet_files.c.hash).where(xet_files.c.hash == bytes(xet_hash))).first() is None:
-            tx.execute(xet_files.insert().values(hash=bytes(xet_hash), file_id=file_id, terms=terms.encode(runs)))
+        # The runs that came first stay: a client in the middle of a download must find them again.
+        same = (xet_files.c.hash == bytes(xet_hash)) & (xet_files.c.user_id == user_id)
+        if tx.execute(sa.select(xet_files.c.hash).where(same)).first() is None:
+            mine = {"user_id": user_id, "file_id": file_id, "terms": terms.encode(runs)}
+            tx.execute(xet_files.insert().values(hash=bytes(xet_hash), **mine))
 
-    def _is_spanned(self, tx: Transaction, xorb: KnownXorb, term: Term, file_id: int, offset: int) -> bool:
+    def _is_spanned(self, tx: Transaction, xorb: KnownXorb, run: Term, file_id: int) -> bool:
+        """Whether the file is known already to hold these chunks, wherever."""
         columns = xorb_spans.c
-        same = (columns.xorb_id == xorb.id) & (columns.file_id == file_id) & (columns.offset == offset)
-        same &= (columns.chunk_start == term.chunk_start) & (columns.chunk_stop == term.chunk_end)
-        return tx.execute(sa.select(columns.id).where(same)).first() is not None
+        holds = (columns.xorb_id == xorb.id) & (columns.file_id == file_id)
+        holds &= (columns.chunk_start <= run.chunk_start) & (columns.chunk_stop >= run.chunk_end)
+        return tx.execute(sa.select(columns.id).where(holds)).first() is not None
 
-    def unstage(self, hashes: Iterator[XetHash] | Sequence[XetHash]) -> None:
+    def unstage(self, hashes: Iterable[XetHash]) -> None:
         """Drop the staged form of those xorbs that stored files hold completely by now."""
         with self.database.read() as tx:
             known = views.find(tx, hashes)
@@ -117,21 +133,23 @@ class XorbStore:
         for xorb in done:
             self.staging.drop(xorb.table.hash)
 
-    def find_file(self, tx: Transaction, xet_hash: XetHash) -> XetFile:
-        """The file of that Xet hash; NotFound if there is none."""
-        query = sa.select(xet_files.c.terms, files).join_from(xet_files, files)
-        row = tx.execute(query.where(xet_files.c.hash == bytes(xet_hash))).one_or_none()
+    def find_file(self, tx: Transaction, xet_hash: XetHash, senders: Senders) -> XetFile | None:
+        """The file of that Xet hash, if one of ``senders`` sent it through Xet."""
+        query = sa.select(xet_files.c.terms, files).join_from(xet_files, files).order_by(xet_files.c.user_id)
+        theirs = (xet_files.c.hash == bytes(xet_hash)) & xet_files.c.user_id.in_(senders)
+        row = tx.execute(query.where(theirs)).first()
         if row is None:
-            raise NotFound(f"no file has the Xet hash {xet_hash}")
+            return None
         return XetFile(xet_hash, StoredFile(row.id, row.sha256, row.size, row.format), terms.decode(row.terms))
 
-    def hash_of(self, tx: Transaction, sha256s: Sequence[str]) -> dict[str, XetHash]:
-        """The Xet hashes of those of these files that came through Xet."""
+    def hash_of(self, tx: Transaction, sha256s: Iterable[str], senders: Senders) -> dict[str, XetHash]:
+        """The Xet hashes of those of these files that one of ``senders`` sent through Xet."""
         found: dict[str, XetHash] = {}
-        query = sa.select(files.c.sha256, sa.func.min(xet_files.c.hash)).join_from(xet_files, files)
-        for start in range(0, len(sha256s), 500):
-            some = query.where(files.c.sha256.in_(sha256s[start : start + 500])).group_by(files.c.sha256)
-            found.update((sha256, XetHash(xet_hash)) for sha256, xet_hash in tx.execute(some))
+        query = sa.select(files.c.sha256, xet_files.c.hash).join_from(xet_files, files)
+        query = query.where(xet_files.c.user_id.in_(senders)).order_by(xet_files.c.hash)
+        for batch in index.batches(sha256s):
+            for sha256, xet_hash in tx.execute(query.where(files.c.sha256.in_(batch))):
+                found.setdefault(sha256, XetHash(xet_hash))
         return found
 
     def stream(self, xorb: XetHash, start: int, stop: int) -> Iterator[bytes]:
@@ -141,28 +159,36 @@ class XorbStore:
             touched = range(0) if known is None else known.table.touched(start, stop)
             source = None if known is None else self.chunks(tx, known, touched.start, touched.stop)
         if known is None or source is None:
-            raise NotFound(f"the hub does not have these chunks of xorb {xorb}")
+            raise _gone(xorb)
         return _serialise(known.table, source, known.table.offsets[touched.start], start, stop)
 
     def forget_files(self, tx: Transaction, file_ids: Sequence[int]) -> None:
         """Files are being freed, and views on them end: clients must forget the xorbs."""
         freed = sum(
-            tx.execute(table.delete().where(table.c.file_id.in_(file_ids[start : start + 500]))).rowcount
+            tx.execute(table.delete().where(table.c.file_id.in_(batch))).rowcount
             for table in (xorb_spans, xet_files)
-            for start in range(0, len(file_ids), 500)
+            for batch in index.batches(file_ids)
         )
         if freed:
-            tx.execute(xorbs.delete().where(~sa.exists().where(xorb_spans.c.xorb_id == xorbs.c.id)))
+            self.forget_empty(tx)
             epochs.begin(tx)
+
+    def forget_empty(self, tx: Transaction) -> None:
+        """Forget the xorbs of which nothing is here, neither staged nor in stored files."""
+        unheld = sa.select(xorbs.c.id, xorbs.c.hash).where(~sa.exists().where(xorb_spans.c.xorb_id == xorbs.c.id))
+        gone = [row.id for row in tx.execute(unheld) if not self.staging.path(XetHash(row.hash)).exists()]
+        for batch in index.batches(gone):
+            tx.execute(xorbs.delete().where(xorbs.c.id.in_(batch)))
 
     def drop_stale(self, before: float) -> None:
         """Drop what was staged before ``before`` and never became part of a file."""
         stale = list(self.staging.older_than(before))
         if stale:
             with self.database.write() as tx:
+                for xorb in stale:
+                    self.staging.drop(xorb)
+                self.forget_empty(tx)
                 epochs.begin(tx)
-            for xorb in stale:
-                self.staging.drop(xorb)
 
 
 class _StagedChunks:
@@ -184,8 +210,12 @@ class _StagedChunks:
         with self._store.database.read() as tx:
             source = self._store.chunks(tx, self._xorb, *self._chunks)
         if source is None:
-            raise NotFound(f"the hub does not have these chunks of xorb {self._xorb.table.hash} any more")
+            raise _gone(self._xorb.table.hash)
         return source
+
+
+def _gone(xorb: XetHash) -> NotFound:
+    return NotFound(f"the hub does not have these chunks of xorb {xorb} any more")
 
 
 def _serialise(table: XorbTable, source: ByteSource, base: int, start: int, stop: int) -> Iterator[bytes]:

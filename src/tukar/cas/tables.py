@@ -37,10 +37,13 @@ xorb_spans = Table(
 )
 Index(None, xorb_spans.c.xorb_id, xorb_spans.c.chunk_start)
 
+# One row for each sender: that a file came through Xet, and from which xorbs, is shown where its sender may write, so
+# that nobody learns from it what others have sent.
 xet_files = Table(
     "xet_files",
     metadata,
     Column("hash", LargeBinary(32), primary_key=True),
+    Column("user_id", BigInteger, primary_key=True, comment="who put it together so"),
     Column("file_id", ForeignKey("files.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("terms", LargeBinary, nullable=False, comment="the runs of chunks that the file is put together from"),
 )

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 
 from tukar.errors import TukarError
 from tukar.hub import Hub
-from tukar.server import admin, commits, errors, info, lfs, missing, repos, resolve, xet
+from tukar.server import admin, commits, errors, info, lfs, missing, repos, resolve, xet, xet_uploads
 from tukar.server.requests import RawPaths
 
 _THREADS: Final = 16  # for short requests: they wait for the database and two cores, and each thread costs memory
@@ -28,7 +28,7 @@ async def _lifespan(_: Starlette) -> AsyncIterator[None]:
 
 def build_app(hub: Hub) -> Starlette:
     """The app that serves ``hub``, which stays the caller's to close."""
-    groups = (admin, repos, xet, lfs, commits, info, missing, resolve)
+    groups = (admin, repos, xet, xet_uploads, lfs, commits, info, missing, resolve)
     routes: list[BaseRoute] = [route for group in groups for route in group.routes]
     app = Starlette(
         lifespan=_lifespan,

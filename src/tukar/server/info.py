@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tukar.catalog import cards, git, repositories, revisions, trees
+from tukar.catalog import cards, git, repositories, revisions, rights, trees
 from tukar.catalog.repositories import Cursor
 from tukar.catalog.values import Commit, Entry, Repository
 from tukar.database import Transaction
@@ -115,7 +115,7 @@ def tree(request: Request) -> Response:
         limit = _limit(query.get("limit"), _EXPANDED_PAGE if expand else _TREE_PAGE)
         start = _offset(query.get("cursor"))
         page = listed[start : start + limit]
-        entries = _entries(request, tx, commit if expand else None, page)
+        entries = _entries(request, tx, repository, page, commit if expand else None)
     more = {"cursor": str(start + limit)} if start + limit < len(listed) else None
     return JSONResponse(entries, headers=_next(request, more))
 
@@ -136,14 +136,16 @@ def _paths_info(request: Request, form: Sequence[tuple[str, str]]) -> Response:
         repository = repositories.get(tx, who, where)
         commit = revisions.resolve(tx, repository, param(request, "revision"))
         found = trees.find(tx, repository.id, commit.tree_oid, [path for path in paths if path])
-        return JSONResponse(_entries(request, tx, commit if expand else None, found.values()))
+        return JSONResponse(_entries(request, tx, repository, found.values(), commit if expand else None))
 
 
-def _entries(request: Request, tx: Transaction, last: Commit | None, entries: Iterable[Entry]) -> list[dict[str, Any]]:
+def _entries(
+    request: Request, tx: Transaction, repository: Repository, entries: Iterable[Entry], last: Commit | None
+) -> list[dict[str, Any]]:
     """Entries as the protocol writes them; with ``last``, that commit as the one that touched each last."""
     listed = list(entries)
     sha256s = [entry.sha256 for entry in listed if entry.sha256 and entry.lfs]
-    xet = hub(request).services.xorbs.hash_of(tx, sha256s)
+    xet = hub(request).services.xorbs.hash_of(tx, sha256s, rights.writers(repository))
     extra = {"lastCommit": {"id": last.oid, "title": last.title, "date": date(last.created_at)}} if last else {}
     return [_entry(entry, xet.get(entry.sha256 or "")) | extra for entry in listed]
 

@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tukar.catalog.values import Entry
+from tukar.catalog import rights
+from tukar.catalog.values import Entry, Repository
 from tukar.errors import EntryNotFound
 from tukar.server import errors
 from tukar.server.requests import PLURALS, base_url, hub, identity, param, repo_id
 from tukar.server.streams import PiecesResponse, parse_range
-from tukar.types import RepoId
 from tukar.usecases import fetch
 
 # Nothing that a repository holds may run in the hub's origin.
@@ -37,7 +37,7 @@ def resolve(request: Request) -> Response:
     if found.entry is None or found.entry.kind == "folder":
         missing = EntryNotFound(f"{where} has no file {path!r} at {found.commit.oid[:12]}")
         return errors.response(missing, commit)
-    headers = _SAFE | commit | _describe(request, where, found.commit.oid, found.entry)
+    headers = _SAFE | commit | _describe(request, found.repository, found.commit.oid, found.entry)
     if _is_current(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return _content(request, found.entry, headers)
@@ -58,7 +58,7 @@ def _content(request: Request, entry: Entry, headers: dict[str, str]) -> Respons
     return PiecesResponse(reader.stream(start, stop), stop - start, status, headers)
 
 
-def _describe(request: Request, where: RepoId, commit: str, entry: Entry) -> dict[str, str]:
+def _describe(request: Request, repository: Repository, commit: str, entry: Entry) -> dict[str, str]:
     name = entry.path.rpartition("/")[2]
     plain = errors.header_text(name).replace('"', "'").replace("\\", "_")
     headers = {
@@ -68,17 +68,17 @@ def _describe(request: Request, where: RepoId, commit: str, entry: Entry) -> dic
     }
     if entry.lfs and entry.sha256 is not None:
         headers |= {"X-Linked-Etag": headers["ETag"], "X-Linked-Size": str(entry.size)}
-        headers |= _xet(request, where, commit, entry.sha256)
+        headers |= _xet(request, repository, commit, entry.sha256)
     return headers
 
 
-def _xet(request: Request, where: RepoId, commit: str, sha256: str) -> dict[str, str]:
+def _xet(request: Request, repository: Repository, commit: str, sha256: str) -> dict[str, str]:
     services = hub(request).services
     with services.database.read() as tx:
-        found = services.xorbs.hash_of(tx, [sha256]).get(sha256)
+        found = services.xorbs.hash_of(tx, [sha256], rights.writers(repository)).get(sha256)
     if found is None:
         return {}
-    route = f"{base_url(request)}/api/{PLURALS[where.type]}/{where}/xet-read-token/{commit}"
+    route = f"{base_url(request)}/api/{PLURALS[repository.type]}/{repository}/xet-read-token/{commit}"
     return {"X-Xet-Hash": str(found), "Link": f'<{route}>; rel="xet-auth"', "X-Xet-Refresh-Route": route}
 
 
