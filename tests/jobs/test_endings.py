@@ -172,3 +172,15 @@ def test_an_ended_job_ends_once(tx: Transaction, job: Job, ending: str) -> None:
     ended = queue.get(tx, job.id)
     assert not ENDINGS[ending](tx, job)
     assert queue.get(tx, job.id) == ended
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_claim_from_before_a_backup_was_restored_says_nothing_more(tx: Transaction, ending: str) -> None:
+    queue.submit(tx, "check", now=NOW)
+    backup = tx.begin_nested()
+    before = claim(tx, "me", NOW)
+    backup.rollback()
+    current = claim(tx, "you", NOW)
+    assert current.fence == before.fence  # only the owner tells them apart
+    assert not ENDINGS[ending](tx, before)
+    assert queue.get(tx, before.id) == current

@@ -12,6 +12,7 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
     multiple,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -68,10 +69,12 @@ class QueueMachine(RuleBasedStateMachine):
         self.now = NOW
         self.expected: dict[int, Expected] = {}
 
-    @rule(seconds=st.sampled_from([0.25, 5.0, 31.0, 4000.0]))
+    @rule(seconds=st.sampled_from([5.0, 31.0, 31.0]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
+    # Few jobs, so that much happens to each.
+    @precondition(lambda self: len(self.expected) < 3)
     @rule(
         target=ids,
         kind=st.sampled_from(KINDS),
@@ -97,7 +100,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(
         target=claims,
-        kinds=st.sampled_from([KINDS, KINDS[:1], KINDS[1:]]),
+        kinds=st.sampled_from([KINDS, KINDS, KINDS[:1]]),
         owner=st.sampled_from(["me", "you"]),
         lease=st.sampled_from([6.0, 30.0]),
     )
@@ -127,38 +130,21 @@ class QueueMachine(RuleBasedStateMachine):
         if job.holder is claim:
             job.until = self.now + lease
 
-    @rule(claim=claims)
-    def report(self, claim: Job) -> None:
-        assert queue.report(self.tx, claim, Progress(1)) == (self.expected[claim.id].holder is claim)
-
-    @rule(claim=claims)
-    def complete(self, claim: Job) -> None:
+    @rule(claim=claims, verb=st.sampled_from(["report", "complete", "complete", "fail", "release", "abandon"]))
+    def end(self, claim: Job, verb: str) -> None:
         job = self.expected[claim.id]
-        assert queue.complete(self.tx, claim, claim.fence, self.now) == (job.holder is claim)
-        if job.holder is claim:
+        assert self._end(verb, claim) == (job.holder is claim)
+        if job.holder is not claim:
+            return
+        if verb == "complete":
             job.end("done")
-
-    @rule(claim=claims)
-    def fail(self, claim: Job) -> None:
-        job = self.expected[claim.id]
-        assert queue.fail(self.tx, claim, "no", self.now, retry_seconds=RETRY) == (job.holder is claim)
-        if job.holder is claim:
+        elif verb == "fail":
             job.stumble(self.now + RETRY * 2 ** (job.attempts - 1))
-
-    @rule(claim=claims)
-    def release(self, claim: Job) -> None:
-        job = self.expected[claim.id]
-        assert queue.release(self.tx, claim, self.now) == (job.holder is claim)
-        if job.holder is claim:
-            job.attempts -= not job.flagged
-            job.end("cancelled") if job.flagged else job.wait(job.run_at)
-
-    @rule(claim=claims)
-    def abandon(self, claim: Job) -> None:
-        job = self.expected[claim.id]
-        assert queue.abandon(self.tx, claim, self.now) == (job.holder is claim)
-        if job.holder is claim:
+        elif verb == "abandon" or (verb == "release" and job.flagged):
             job.end("cancelled")
+        elif verb == "release":
+            job.attempts -= 1
+            job.wait(job.run_at)
 
     @rule(job_id=ids)
     def cancel(self, job_id: int) -> None:
@@ -192,6 +178,16 @@ class QueueMachine(RuleBasedStateMachine):
         assert len(queue.listing(self.tx)) == len(self.expected)
         self.savepoint.rollback()
 
+    def _end(self, verb: str, claim: Job) -> bool:
+        verbs = {
+            "report": lambda: queue.report(self.tx, claim, Progress(1)),
+            "complete": lambda: queue.complete(self.tx, claim, None, self.now),
+            "fail": lambda: queue.fail(self.tx, claim, "no", self.now, retry_seconds=RETRY),
+            "release": lambda: queue.release(self.tx, claim, self.now),
+            "abandon": lambda: queue.abandon(self.tx, claim, self.now),
+        }
+        return verbs[verb]()
+
     @staticmethod
     def _is_open(job: Expected, kind: str, payload: int) -> bool:
         same = (job.kind, job.payload) == (kind, payload)
@@ -200,7 +196,7 @@ class QueueMachine(RuleBasedStateMachine):
 
 def test_no_order_of_events_loses_a_job_or_counts_one_twice(database: Database) -> None:
     limits = settings(
-        max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
     with database.write() as tx:
         run_state_machine_as_test(lambda: QueueMachine(tx), settings=limits)
