@@ -34,6 +34,15 @@ def settle(tx: Transaction, user: User, file_ids: Iterable[int]) -> None:
         tx.execute(sa.update(tables.possessions).where(mine).values(pending=False))
 
 
+def expire(tx: Transaction, before: float) -> None:
+    """Forget who sent what before ``before``: a possession is for the time of an upload.
+
+    What a user committed they may read, and so link. If it were kept any longer, a user whose own copies are gone could
+    tell from it that somebody else still has the file.
+    """
+    tx.execute(sa.delete(tables.possessions).where(_COLUMNS.at < before))
+
+
 def may_link(tx: Transaction, identity: Identity, repository: Repository, sha256: str) -> int | None:
     """The id of the file if the hub has it and they may link it in ``repository``, which they may read; else None."""
     return held(tx, repository.id, [sha256]).get(sha256) or linkable(tx, identity, [sha256]).get(sha256)
@@ -44,15 +53,20 @@ def linkable(tx: Transaction, identity: Identity, digests: Iterable[str]) -> dic
 
     That is: what they sent themselves, and what is in a repository that they may read.
     """
-    in_reach = sa.exists().where(
-        _LINKS.file_id == files.c.id,
+    reached = in_reach(identity, files.c.id)
+    if identity.user is not None:
+        sent = sa.exists().where(_COLUMNS.file_id == files.c.id, _COLUMNS.user_id == identity.user.id)
+        return _among(tx, digests, reached | sent)
+    return _among(tx, digests, reached)
+
+
+def in_reach(identity: Identity, file_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """The condition that a file, by the column of its row id, is in a repository that they may read."""
+    return sa.exists().where(
+        _LINKS.file_id == file_id,
         _LINKS.repository_id == tables.repositories.c.id,
         rights.readable(identity),
     )
-    if identity.user is not None:
-        sent = sa.exists().where(_COLUMNS.file_id == files.c.id, _COLUMNS.user_id == identity.user.id)
-        return _among(tx, digests, in_reach | sent)
-    return _among(tx, digests, in_reach)
 
 
 def held(tx: Transaction, repository_id: int, digests: Iterable[str]) -> dict[str, int]:

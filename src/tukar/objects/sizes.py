@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -46,14 +46,20 @@ class Totals:
     packs: int
 
 
-def file_sizes(tx: Transaction, sha256s: Iterable[str]) -> dict[str, FileSize]:
-    """The sizes of those of these files that are stored."""
-    return {sha256: _file_size(tx, file) for sha256, file in index.find_files(tx, sha256s).items()}
+Among = Callable[[sa.ColumnElement[int]], sa.ColumnElement[bool]]
+"""From the column of a file's row id to a condition on it."""
 
 
-def _file_size(tx: Transaction, file: index.StoredFile) -> FileSize:
+def file_sizes(tx: Transaction, sha256s: Iterable[str], among: Among = lambda _: sa.true()) -> dict[str, FileSize]:
+    """The sizes of those of these files that are stored. What they share is told of files that meet ``among``."""
+    return {sha256: _file_size(tx, file, among) for sha256, file in index.find_files(tx, sha256s).items()}
+
+
+def _file_size(tx: Transaction, file: index.StoredFile, among: Among) -> FileSize:
     mine = sa.select(parts.c.object_id).where(parts.c.file_id == file.id).distinct().subquery()
-    others = sa.exists().where(parts.c.object_id == mine.c.object_id, parts.c.file_id != file.id)
+    others = sa.exists().where(
+        parts.c.object_id == mine.c.object_id, parts.c.file_id != file.id, among(parts.c.file_id)
+    )
     stored = sa.func.coalesce(sa.func.sum(objects.c.stored_size), 0)
     query = sa.select(stored).join_from(mine, objects, objects.c.id == mine.c.object_id)
     return FileSize(file.size, int(tx.execute(query).scalar_one()), int(tx.execute(query.where(~others)).scalar_one()))

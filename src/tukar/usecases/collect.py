@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from tukar.catalog import roots
+from tukar.catalog import possessions, roots
 from tukar.objects.gc import Collected
 from tukar.usecases.services import Services
 
@@ -19,6 +19,8 @@ def collect(services: Services, grace: float, upload_window: float) -> Collected
         upload_window: seconds for which files that were sent are kept for a commit to follow.
     """
     now = services.clock()
+    with services.database.write() as tx:
+        possessions.expire(tx, now - upload_window - grace)
 
     def needed() -> Sequence[sa.Select[int]]:
         return [*roots.live_files(), roots.pending_files(now - upload_window)]

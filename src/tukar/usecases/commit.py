@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tukar.catalog import cards, commits, possessions, repositories, revisions, rights
+from tukar.catalog.cards import Card
 from tukar.catalog.operations import AddFile, DeleteFile, DeleteFolder, Operation
 from tukar.catalog.values import Commit, Identity, Repository, User
 from tukar.database import Transaction
@@ -60,14 +60,16 @@ def commit(services: Services, identity: Identity, repo_id: RepoId, request: Req
         Invalid: a large file that the asker did not send and may not read, or a malformed change.
         Conflict, EntryNotFound, RevisionNotFound: as ``catalog.commits.commit``.
     """
+    operations = [_operation(change) for change in request.changes]
     with services.database.read() as tx:
         repository, user = writable(tx, identity, repo_id)
-    incoming = [(change.content, None) for change in request.changes if isinstance(change, RegularFile)]
+        _require_linkable(tx, identity, repository, request.changes)
+    card = _new_card(services, request)
 
     def register(tx: Transaction, _: dict[str, int]) -> Commit:
         # Looked up again: it may have been deleted, or made another's, while the bytes landed.
         current, _user = writable(tx, identity, repo_id)
-        operations = list(_operations(tx, identity, current, request.changes))
+        _require_linkable(tx, identity, current, request.changes)
         made = commits.commit(
             tx,
             current,
@@ -79,9 +81,11 @@ def commit(services: Services, identity: Identity, repo_id: RepoId, request: Req
             parent=request.parent,
             now=services.clock(),
         )
-        _keep_card(tx, current, request)
+        if card is not None:
+            repositories.set_card(tx, current, card.to_json())
         return made
 
+    incoming = [(change.content, None) for change in request.changes if isinstance(change, RegularFile)]
     if not incoming:
         with services.database.write() as tx:
             return repository, register(tx, {})
@@ -96,30 +100,42 @@ def writable(tx: Transaction, identity: Identity, repo_id: RepoId) -> tuple[Repo
     return repository, identity.user
 
 
-def _operations(
-    tx: Transaction, identity: Identity, repository: Repository, changes: Sequence[Change]
-) -> Iterator[Operation]:
-    for change in changes:
-        match change:
-            case RegularFile(path, content):
-                yield AddFile.regular(path, content.read(0, content.size))
-            case LargeFile(path, sha256, size):
-                added = AddFile.large(path, sha256, size)
-                if possessions.may_link(tx, identity, repository, sha256) is None:
-                    raise Invalid(f"{path!r}: its bytes ({sha256}) have not been uploaded", hint="upload them first")
-                yield added
-            case DeleteFile() | DeleteFolder():
-                yield change
+def _operation(change: Change) -> Operation:
+    match change:
+        case RegularFile(path, content):
+            return AddFile.regular(path, content.read(0, content.size))
+        case LargeFile(path, sha256, size):
+            return AddFile.large(path, sha256, size)
+        case _:
+            return change
 
 
-def _keep_card(tx: Transaction, repository: Repository, request: Request) -> None:
+def _require_linkable(tx: Transaction, identity: Identity, repository: Repository, changes: Sequence[Change]) -> None:
+    """A digest alone gives no right: what the hub has from others answers as what it does not have."""
+    large = {change.sha256: change.path for change in changes if isinstance(change, LargeFile)}
+    missing = large.keys() - possessions.held(tx, repository.id, large).keys()
+    missing -= possessions.linkable(tx, identity, missing).keys()
+    for sha256, path in large.items():
+        if sha256 in missing:
+            raise Invalid(f"{path!r}: its bytes ({sha256}) have not been uploaded", hint="upload them first")
+
+
+def _new_card(services: Services, request: Request) -> Card | None:
+    """The repository's card if the commit changes it; an empty one if it deletes it."""
     if revisions.full_ref(request.branch) != revisions.full_ref(revisions.DEFAULT_BRANCH):
-        return
+        return None
     for change in reversed(request.changes):
-        if isinstance(change, RegularFile) and change.path == cards.NAME:
-            card = cards.parse(change.content.read(0, min(change.content.size, cards.MAX_SIZE + 1)))
-            repositories.set_card(tx, repository, json.dumps(dict(card.metadata), ensure_ascii=False))
-            return
-        if isinstance(change, DeleteFile) and change.path == cards.NAME:
-            repositories.set_card(tx, repository, None)
-            return
+        if change.path == cards.NAME:
+            return _read_card(services, change)
+    return None
+
+
+def _read_card(services: Services, change: Change) -> Card:
+    match change:
+        case RegularFile(_, content):
+            source: ByteSource = content
+        case LargeFile(_, sha256, _):
+            source = services.objects.open_sha256(sha256)
+        case _:
+            return Card()
+    return cards.parse(source.read(0, min(source.size, cards.MAX_SIZE + 1)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
-from tukar.catalog import repositories, revisions, trees
+from tukar.catalog import possessions, repositories, revisions, trees
 from tukar.catalog.values import Commit, Entry, Identity, Repository
 from tukar.objects import sizes
 from tukar.objects.sizes import FileSize, Totals
@@ -28,11 +29,12 @@ def totals(services: Services) -> Totals:
 
 
 def repository_sizes(services: Services, identity: Identity, repo_id: RepoId, revision: str) -> RepositorySizes:
-    """The sizes of the files of a revision."""
+    """The sizes of the files of a revision; what they share with files that the asker may not read is not told."""
     with services.database.read() as tx:
         repository = repositories.get(tx, identity, repo_id)
         commit = revisions.resolve(tx, repository, revision)
         entries = [e for e in trees.listing(tx, repository.id, commit.tree_oid, recursive=True) if e.kind == "file"]
-        found = sizes.file_sizes(tx, {entry.sha256 for entry in entries if entry.sha256})
+        digests = {entry.sha256 for entry in entries if entry.sha256}
+        found = sizes.file_sizes(tx, digests, partial(possessions.in_reach, identity))
         listed = tuple((entry, found[entry.sha256]) for entry in entries if entry.sha256)
         return RepositorySizes(repository, commit, listed)
