@@ -10,10 +10,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tukar import __version__
-from tukar.catalog.values import User
+from tukar.catalog.tokens import Token
+from tukar.catalog.values import Entry, User
 from tukar.errors import Invalid
 from tukar.jobs import queue
 from tukar.jobs.values import Job
+from tukar.objects.sizes import FileSize, Totals
 from tukar.server.info import date
 from tukar.server.requests import fields, hub, identity, param, repo_id, text, with_json
 from tukar.usecases import accounts, stats
@@ -31,15 +33,18 @@ def add_user(request: Request, value: Any) -> Response:
     """Add a user."""
     asked = fields(value)
     name, is_admin = text(asked.get("name"), "name"), asked.get("admin") is True
-    return JSONResponse(_user(accounts.add_user(hub(request).services, identity(request), name, is_admin=is_admin)))
+    return JSONResponse(
+        user_value(accounts.add_user(hub(request).services, identity(request), name, is_admin=is_admin))
+    )
 
 
 def list_users(request: Request) -> Response:
     """Everyone."""
-    return JSONResponse([_user(user) for user in accounts.list_users(hub(request).services, identity(request))])
+    return JSONResponse([user_value(user) for user in accounts.list_users(hub(request).services, identity(request))])
 
 
-def _user(user: User) -> dict[str, Any]:
+def user_value(user: User) -> dict[str, Any]:
+    """A user as JSON."""
     return {"name": user.name, "kind": user.kind, "admin": user.is_admin, "created": date(user.created_at)}
 
 
@@ -56,8 +61,12 @@ def add_token(request: Request, value: Any) -> Response:
 def list_tokens(request: Request) -> Response:
     """A user's tokens, without their secrets."""
     found = accounts.list_tokens(hub(request).services, identity(request), param(request, "user"))
-    kept = [{"name": t.name, "role": t.role, "hint": t.hint, "created": date(t.created_at)} for t in found]
-    return JSONResponse(kept)
+    return JSONResponse([token_value(token) for token in found])
+
+
+def token_value(token: Token) -> dict[str, Any]:
+    """What is known of a token, as JSON."""
+    return {"name": token.name, "role": token.role, "hint": token.hint, "created": date(token.created_at)}
 
 
 def revoke_token(request: Request) -> Response:
@@ -72,31 +81,36 @@ def sizes(request: Request) -> Response:
     found = stats.repository_sizes(
         hub(request).services, identity(request), repo_id(request), param(request, "revision")
     )
-    files = [
-        {
-            "path": entry.path,
-            "sha256": entry.sha256,
-            "raw_bytes": size.raw,
-            "stored_bytes": size.own,
-            "shared_bytes": size.stored - size.own,
-        }
-        for entry, size in found.files
-    ]
+    files = [size_value(entry, size) for entry, size in found.files]
     return JSONResponse({"id": str(found.repository), "sha": found.commit.oid, "files": files})
+
+
+def size_value(entry: Entry, size: FileSize) -> dict[str, Any]:
+    """What a file costs, as JSON: the bytes stored for it alone, and those that other files need as well."""
+    return {
+        "path": entry.path,
+        "sha256": entry.sha256,
+        "raw_bytes": size.raw,
+        "stored_bytes": size.own,
+        "shared_bytes": size.stored - size.own,
+    }
 
 
 def totals(request: Request) -> Response:
     """What the whole hub holds."""
     require_admin(identity(request))
-    found = stats.totals(hub(request).services)
-    value = {
+    return JSONResponse(totals_value(stats.totals(hub(request).services)))
+
+
+def totals_value(found: Totals) -> dict[str, Any]:
+    """Sizes of the whole store as JSON."""
+    return {
         "files": found.files,
         "raw_bytes": found.raw,
         "objects": found.objects,
         "object_bytes": found.stored,
         "stored_bytes": found.packs,
     }
-    return JSONResponse(value)
 
 
 def submit_job(request: Request, value: Any) -> Response:

@@ -1,0 +1,70 @@
+"""How a command ends. The exit codes are documented in docs/reference/command-line.md."""
+
+from __future__ import annotations
+
+import errno
+import json
+from typing import IO, Any, Final
+
+import click
+
+from tukar.errors import TukarError
+
+FAILED: Final = 1
+FAULTS_FOUND: Final = 3
+INTERRUPTED: Final = 130
+
+JSON_KEY: Final = "tukar.json"
+"""Where a click context notes that the one JSON document is wanted."""
+
+
+class Failure(click.ClickException):
+    """Something went wrong that can be foreseen: one line that says what, one that says what to do."""
+
+    def __init__(self, message: str, hint: str | None, *, as_json: bool, exit_code: int = FAILED) -> None:
+        super().__init__(message)
+        self.hint, self._as_json = hint, as_json
+        self.exit_code = exit_code  # type: ignore[misc] # click reads it from the instance
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print it: for people on standard error, as a document on standard output where that was asked for."""
+        click.echo(f"tukar: {printable(self.message)}", err=True)
+        if self.hint:
+            click.echo(f"hint: {printable(self.hint)}", err=True)
+        if self._as_json:
+            click.echo(json.dumps({"error": self.message, "hint": self.hint}))
+
+
+class Commands(click.Group):
+    """The group of all commands: it turns errors into one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they were added: what most people need comes first."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except TukarError as error:
+            raise _failure(ctx, error.message, error.hint) from error
+        except KeyboardInterrupt:
+            raise _failure(ctx, "interrupted", None, INTERRUPTED) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read our output has gone: click ends quietly
+                raise
+            raise _failure(ctx, _told(error), None) from error
+
+
+def _failure(ctx: click.Context, message: str, hint: str | None, exit_code: int = FAILED) -> Failure:
+    return Failure(message, hint, as_json=bool(ctx.meta.get(JSON_KEY)), exit_code=exit_code)
+
+
+def _told(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def printable(text: str) -> str:
+    """Text that came from elsewhere, without what could command a terminal."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -1,0 +1,159 @@
+"""Administration of the hub at the other end of HTTP."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from tukar.cli.administration import Role, Value
+from tukar.cli.output import Meter
+from tukar.cli.remote import PLURALS, Remote, quoted, repo_path
+from tukar.cli.replies import Fields
+from tukar.errors import Conflict, TukarError
+from tukar.types import RepoId, RepoType
+
+_API: Final = "/api/tukar"
+_FIRST_LOOK, _LONGEST_LOOK = 0.05, 1.0  # seconds between looks at a job
+
+
+class OverHttp:
+    """Asks the routes of ``server.admin``, and those that every client uses."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    def repositories(self, kind: RepoType, search: str | None) -> list[Value]:
+        """As Administration."""
+        query = {"sort": "lastModified", "full": "true", **({"search": search} if search else {})}
+        pages = self._remote.pages(f"/api/{PLURALS[kind]}", query)
+        return [_summary(item, kind) for page in pages for item in Fields.each(page)]
+
+    def repository(self, repo: RepoId, revision: str, commits: int) -> Value:
+        """As Administration."""
+        path = repo_path(repo)
+        found = self._remote.get(f"{path}/revision/{quoted(revision)}").fields()
+        commit = quoted(found.text("sha"))
+        sizes = self._remote.get(f"{_API}{path.removeprefix('/api')}/sizes/{commit}").fields()
+        history = self._remote.get(f"{path}/commits/{commit}", {"limit": str(commits)}).json()
+        parameters = found.inner("safetensors").value.get("parameters") or {}
+        return {
+            **_summary(found, repo.type),
+            "commit": found.text("sha"),
+            "tags": found.texts("tags"),
+            "parameters": {dtype: Fields.of(parameters).number(dtype) for dtype in parameters},
+            "files": [_file(item) for item in sizes.items("files")],
+            "commits": [_commit(item) for item in Fields.each(history)],
+        }
+
+    def users(self) -> list[Value]:
+        """As Administration."""
+        return [_user(item) for item in Fields.each(self._remote.get(f"{_API}/users").json())]
+
+    def add_user(self, name: str, *, is_admin: bool) -> Value:
+        """As Administration."""
+        return _user(self._post("users", {"name": name, "admin": is_admin}))
+
+    def tokens(self, user: str) -> list[Value]:
+        """As Administration."""
+        found = self._remote.get(f"{_API}/users/{quoted(user)}/tokens").json()
+        return [_texts(item, "name", "role", "hint", "created") for item in Fields.each(found)]
+
+    def add_token(self, user: str, name: str, role: Role) -> Value:
+        """As Administration."""
+        made = self._post(f"users/{quoted(user)}/tokens", {"name": name, "role": role})
+        return _texts(made, "user", "name", "role", "token")
+
+    def revoke_token(self, user: str, name: str) -> None:
+        """As Administration."""
+        self._remote.request("DELETE", f"{_API}/users/{quoted(user)}/tokens/{quoted(name)}", repeatable=False)
+
+    def stats(self) -> Value:
+        """As Administration."""
+        found = self._remote.get(f"{_API}/stats").fields()
+        return _numbers(found, "files", "raw_bytes", "objects", "object_bytes", "stored_bytes")
+
+    def check(self, meter: Meter) -> Value:
+        """As Administration."""
+        found = self._job("check", {}, meter)
+        faults = [{**_texts(fault, "message"), "files": fault.texts("files")} for fault in found.items("faults")]
+        return {"faults": faults, **_numbers(found, "fault_count", "bytes")}
+
+    def collect(self, grace: float | None, uploads: float | None, meter: Meter) -> Value:
+        """As Administration."""
+        asked = {"grace": grace, "upload_window": uploads}
+        found = self._job("gc", {name: value for name, value in asked.items() if value is not None}, meter)
+        counts = _numbers(found, "condemned_files", "waiting_files", "freed_files", "freed_objects", "rewritten_packs")
+        # Less than nothing, if more was pushed meanwhile.
+        return {**counts, "freed_bytes": found.number("freed_bytes", least=-(1 << 63))}
+
+    def _post(self, path: str, value: Any) -> Fields:
+        return self._remote.request("POST", f"{_API}/{path}", json=value, repeatable=False).fields()
+
+    def _job(self, kind: str, payload: Value, meter: Meter) -> Fields:
+        """Have the hub do a job, and wait for it. Ctrl-C cancels it."""
+        asked = {"kind": kind, "payload": dict(payload)}
+        job = self._remote.request("POST", f"{_API}/jobs", json=asked).fields()
+        path = f"{_API}/jobs/{job.number('id')}"
+        try:
+            return self._result(path, job, meter)
+        except KeyboardInterrupt:
+            self._remote.request("DELETE", path)
+            raise
+
+    def _result(self, path: str, job: Fields, meter: Meter) -> Fields:
+        pause = _FIRST_LOOK
+        while job.text("state") in ("queued", "running"):
+            _report(job, meter)
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_LOOK)
+            job = self._remote.get(path).fields()
+        if job.text("state") == "done":
+            return job.inner("result")
+        if job.text("state") == "cancelled":
+            raise Conflict(f"somebody cancelled the {job.text('kind')}", hint="start it again")
+        raise TukarError(f"the {job.text('kind')} failed: {job.text('error')}", hint="the hub's log may say more")
+
+
+def _report(job: Fields, meter: Meter) -> None:
+    progress = job.inner("progress")
+    if job.text("state") == "queued":
+        meter.label("Waiting for another job")
+        return
+    meter.label(job.text("kind").capitalize())
+    if "total" in progress:
+        meter.total(progress.number("total"))
+        meter.at(progress.number("done"))
+
+
+def _texts(found: Fields, *names: str) -> dict[str, str]:
+    return {name: found.text(name) for name in names}
+
+
+def _numbers(found: Fields, *names: str) -> dict[str, int]:
+    return {name: found.number(name) for name in names}
+
+
+def _user(found: Fields) -> Value:
+    return {**_texts(found, "name", "kind", "created"), "admin": found.value.get("admin") is True}
+
+
+def _summary(found: Fields, kind: RepoType) -> Value:
+    licences = (tag.partition(":")[2] for tag in found.texts("tags") if tag.startswith("license:"))
+    return {
+        "id": found.text("id"),
+        "type": kind,
+        "private": found.value.get("private") is True,
+        "updated": found.text("lastModified"),
+        "license": next(licences, None),
+        "task": found.text("pipeline_tag") if "pipeline_tag" in found else None,
+    }
+
+
+def _file(found: Fields) -> Value:
+    sizes = {"size": "raw_bytes", "stored_bytes": "stored_bytes", "shared_bytes": "shared_bytes"}
+    return {"path": found.text("path"), **{name: found.number(told) for name, told in sizes.items()}}
+
+
+def _commit(found: Fields) -> Value:
+    authors = ", ".join(author.text("user") for author in found.items("authors"))
+    return {"id": found.text("id"), "title": found.text("title"), "date": found.text("date"), "author": authors}

@@ -1,0 +1,131 @@
+"""What a push asks of a hub besides the bytes of large files: the repository, what is there already, the commit."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from tukar.cli.remote import Remote, quoted, repo_path
+from tukar.cli.replies import malformed
+from tukar.cli.sources import LocalFile
+from tukar.cli.upload import LargeFile
+from tukar.errors import Conflict, Invalid
+from tukar.types import RepoId
+
+BRANCH: Final = "main"
+CARD: Final = "README.md"
+_ASKED_AT_ONCE: Final = 256
+_SAMPLE: Final = 512
+_COMMIT_FILES: Final = 1000  # regular files in a commit, and their bytes: a hub holds them in memory
+_COMMIT_BYTES: Final = 64 << 20
+
+Mode = Literal["lfs", "regular", "ignored"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How the hub wants a file, and the id of what it has under that name: a SHA-256, or git's id of a blob."""
+
+    mode: Mode
+    present: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A commit that was made."""
+
+    commit: str
+    url: str
+
+
+def create(remote: Remote, repo: RepoId, *, private: bool) -> bool:
+    """Make the repository; False if it was there. Conflict if it was, and is public, and should be private."""
+    asked = {"name": repo.name, "organization": repo.namespace, "type": repo.type}
+    try:
+        remote.request("POST", "/api/repos/create", json={**asked, "visibility": "private" if private else "public"})
+    except Conflict:
+        found = remote.get(repo_path(repo), {"expand": "private"}).fields()
+        if private and found.value.get("private") is not True:
+            raise Conflict(f"{repo} exists, and is public", hint="push to another name, or without --private") from None
+        return False
+    return True
+
+
+def check_card(remote: Remote, files: Sequence[LocalFile]) -> list[str]:
+    """What the hub finds remarkable about the card, if it is among the files. Invalid if it refuses the card."""
+    card = next((file for file in files if file.path == CARD), None)
+    if card is None:
+        return []
+    content = card.read().decode("utf-8", "replace")
+    told = remote.request("POST", "/api/validate-yaml", json={"content": content, "repoType": "model"}).fields()
+    for error in told.items("errors"):
+        raise Invalid(f"{card.source}: {error.text('message')}")
+    return [warning.text("message") for warning in told.items("warnings")]
+
+
+def ask(remote: Remote, repo: RepoId, files: Sequence[LocalFile]) -> dict[str, Wish]:
+    """The preupload call: by path, how the hub wants each file."""
+    found: dict[str, Wish] = {}
+    for start in range(0, len(files), _ASKED_AT_ONCE):
+        some = [_described(file) for file in files[start : start + _ASKED_AT_ONCE]]
+        told = remote.request("POST", f"{repo_path(repo)}/preupload/{BRANCH}", json={"files": some}).fields()
+        for item in told.items("files"):
+            mode: Mode = "lfs" if item.text("uploadMode") == "lfs" else "regular"
+            ignored = item.value.get("shouldIgnore") is True
+            found[item.text("path")] = Wish("ignored" if ignored else mode, item.text("oid") if "oid" in item else None)
+    if not found.keys() >= {file.path for file in files}:
+        raise malformed("it leaves out files that it was asked about")
+    return found
+
+
+def _described(file: LocalFile) -> dict[str, Any]:
+    sample = b"".join(file.pieces(0, min(file.size, _SAMPLE)))
+    return {"path": file.path, "size": file.size, "sample": base64.b64encode(sample).decode()}
+
+
+def commit(
+    remote: Remote, repo: RepoId, message: str, regular: Sequence[LocalFile], large: Sequence[LargeFile]
+) -> list[Made]:
+    """Commit the files: in one commit, unless there are very many regular ones; the large ones come with the last."""
+    groups = list(_groups(regular)) or [[]]
+    made = []
+    for number, group in enumerate(groups, 1):
+        title = message if number == 1 else f"{message} (part {number})"
+        made.append(_commit(remote, repo, title, group, large if number == len(groups) else ()))
+    return made
+
+
+def _groups(files: Sequence[LocalFile]) -> Iterator[list[LocalFile]]:
+    group: list[LocalFile] = []
+    size = 0
+    for file in files:
+        if group and (len(group) == _COMMIT_FILES or size + file.size > _COMMIT_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(file)
+        size += file.size
+    if group:
+        yield group
+
+
+def _commit(remote: Remote, repo: RepoId, title: str, regular: Sequence[LocalFile], large: Sequence[LargeFile]) -> Made:
+    def lines() -> Iterator[bytes]:
+        yield _line("header", {"summary": title, "description": ""})
+        for file in regular:
+            content = base64.b64encode(file.read()).decode()
+            yield _line("file", {"path": file.path, "content": content, "encoding": "base64"})
+        for item in large:
+            pointer = {"path": item.file.path, "algo": "sha256", "oid": item.sha256, "size": item.file.size}
+            yield _line("lfsFile", pointer)
+
+    # A hub recognises a commit that comes again, so it may be sent again where the answer was lost.
+    path, headers = f"{repo_path(repo)}/commit/{quoted(BRANCH)}", {"Content-Type": "application/x-ndjson"}
+    told = remote.request("POST", path, content=lines, headers=headers).fields()
+    return Made(told.text("commitOid"), told.text("commitUrl"))
+
+
+def _line(key: str, value: Mapping[str, Any]) -> bytes:
+    return json.dumps({"key": key, "value": value}).encode() + b"\n"

@@ -1,0 +1,81 @@
+"""The files that a push takes from this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tukar.cli.options import chosen
+from tukar.cli.tree import OWN
+from tukar.errors import Conflict, Invalid
+from tukar.types import check_path
+
+_PIECE: Final = 1 << 20
+_LEFT_OUT: Final = frozenset({".git", OWN})  # what belongs to the folder, and not to the model
+_CACHE: Final = (".cache", "huggingface")  # what `hf download --local-dir` leaves
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A file here, and its path in the repository; ``size`` in bytes, as it was when it was found."""
+
+    source: Path
+    path: str
+    size: int
+
+    def read(self) -> bytes:
+        """All of it, for a small one. Conflict if it has changed its size."""
+        return b"".join(self.pieces(0, self.size))
+
+    def pieces(self, start: int, stop: int, on_piece: Callable[[int], None] = lambda _: None) -> Iterator[bytes]:
+        """The bytes from ``start`` to ``stop``; ``on_piece`` is called with the size of each piece, once it is used.
+
+        Conflict if there are fewer.
+        """
+        with self.source.open("rb", buffering=0) as file:
+            file.seek(start)
+            while start < stop:
+                piece = file.read(min(_PIECE, stop - start))
+                if not piece:
+                    raise Conflict(f"{self.source} changed while it was read", hint="push again once it is finished")
+                yield piece
+                start += len(piece)
+                on_piece(len(piece))
+
+
+def gather(source: Path, folder: str, include: tuple[str, ...], exclude: tuple[str, ...]) -> list[LocalFile]:
+    """A file, or those in a folder that the patterns choose, by path; to be put below ``folder`` in the repository.
+
+    Links to files are followed, links to folders are not. Invalid if there is none, or one cannot be in a repository.
+    """
+    if source.is_file():
+        return [_local(source, folder or source.name)]
+    if not source.is_dir():
+        raise Invalid(f"{source} is neither a file nor a folder")
+    prefix = f"{folder}/" if folder else ""
+    found = {path.relative_to(source).as_posix(): path for path in _walk(source)}
+    if not found:
+        raise Invalid(f"there are no files in {source}")
+    return [_local(found[name], prefix + name) for name in chosen(sorted(found), include, exclude)]
+
+
+def _walk(source: Path) -> Iterator[Path]:
+    for at, folders, names in os.walk(source, onerror=_fail):
+        here = Path(at)
+        folders[:] = [name for name in folders if not _is_left_out(here / name)]
+        yield from (here / name for name in names if (here / name).is_file())
+
+
+def _is_left_out(folder: Path) -> bool:
+    return folder.name in _LEFT_OUT or folder.parts[-2:] == _CACHE
+
+
+def _fail(error: OSError) -> None:
+    raise error
+
+
+def _local(source: Path, path: str) -> LocalFile:
+    return LocalFile(source, check_path(path), source.stat().st_size)

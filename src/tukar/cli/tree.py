@@ -1,0 +1,100 @@
+"""The files of a revision as a hub tells them, checked: nothing in them can lead out of the folder they are put in."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tukar.cli.checksums import Algorithm, Checksum
+from tukar.cli.remote import Remote, quoted, repo_path
+from tukar.cli.replies import Fields, malformed
+from tukar.errors import Invalid, TukarError
+from tukar.types import RepoId, check_path
+
+OWN: Final = ".tukar"
+"""The folder, at the root of what was pulled, that Tukar keeps for itself."""
+
+_ENTRIES_LIMIT: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file of a revision; ``path`` is safe to put below a folder, ``size`` is in bytes."""
+
+    path: str
+    size: int
+    checksum: Checksum
+
+
+def resolve(remote: Remote, repo: RepoId, revision: str) -> str:
+    """The id of the commit that a revision names."""
+    path = f"{repo_path(repo)}/revision/{quoted(revision)}"
+    found = remote.get(path, {"expand": "sha"}).fields().text("sha")
+    if not re.fullmatch(r"[0-9a-f]{40}", found):
+        raise malformed(f"not a commit id: {found[:80]!r}")
+    return found
+
+
+def files(remote: Remote, repo: RepoId, commit: str) -> list[RemoteFile]:
+    """All files of a commit, by path. Invalid if a path, or two of them together, cannot be put into a folder."""
+    found: list[RemoteFile] = []
+    for page in remote.pages(f"{repo_path(repo)}/tree/{commit}", {"recursive": "true"}):
+        found += _files(page)
+        if len(found) > _ENTRIES_LIMIT:
+            raise malformed(f"it lists more than {_ENTRIES_LIMIT} files")
+    check_together([file.path for file in found], case_sensitive=True)
+    return sorted(found, key=lambda file: file.path)
+
+
+def _files(page: Any) -> list[RemoteFile]:
+    return [_file(entry) for entry in Fields.each(page) if entry.text("type") == "file"]
+
+
+def _file(entry: Fields) -> RemoteFile:
+    path = entry.text("path")
+    try:
+        check_path(path)
+    except TukarError as error:
+        raise malformed(f"it lists a file whose name is refused: {error.message}") from None
+    if "lfs" not in entry:
+        return RemoteFile(path, entry.number("size"), _checksum("git-blob", entry.text("oid"), 40))
+    pointed = entry.inner("lfs")
+    return RemoteFile(path, pointed.number("size"), _checksum("sha256", pointed.text("oid"), 64))
+
+
+def _checksum(algorithm: Algorithm, text: str, digits: int) -> Checksum:
+    if not re.fullmatch(rf"[0-9a-f]{{{digits}}}", text):
+        raise malformed(f"not a {algorithm} id: {text[:80]!r}")
+    return Checksum(algorithm, text)
+
+
+def check_together(paths: Iterable[str], *, case_sensitive: bool) -> None:
+    """Invalid if these paths cannot all be files of one folder.
+
+    That is: two are the same, one is a folder of another, or one lies in Tukar's own folder. Where the file system does
+    not tell names apart by case, or by the composition of their characters, neither does this.
+    """
+    named: dict[str, str] = {}
+    for path in paths:
+        if _folded(path.partition("/")[0]) == OWN:
+            raise Invalid(f"{path!r} lies in {OWN!r}, which Tukar keeps for itself")
+        name = path if case_sensitive else _folded(path)
+        if name in named:
+            raise Invalid(f"{path!r} and {named[name]!r} would be the same file here")
+        named[name] = path
+    for name, path in named.items():
+        for parent in parents(name):
+            if parent in named:
+                raise Invalid(f"{named[parent]!r} would be both a file and the folder of {path!r}")
+
+
+def parents(path: str) -> list[str]:
+    """The folders that a path lies in, the outermost first."""
+    return [path[:at] for at, char in enumerate(path) if char == "/"]
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
