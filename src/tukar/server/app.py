@@ -10,6 +10,7 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
 from tukar.errors import TukarError
@@ -28,7 +29,7 @@ async def _lifespan(_: Starlette) -> AsyncIterator[None]:
 
 def build_app(hub: Hub) -> Starlette:
     """The app that serves ``hub``, which stays the caller's to close."""
-    groups = (admin, repos, xet, xet_uploads, lfs, commits, info, missing, resolve)
+    groups = (admin, repos, xet, xet_uploads, lfs, commits, info, resolve, missing)
     routes: list[BaseRoute] = [route for group in groups for route in group.routes]
     app = Starlette(
         lifespan=_lifespan,
@@ -37,6 +38,7 @@ def build_app(hub: Hub) -> Starlette:
         exception_handlers={
             TukarError: errors.on_tukar_error,
             HTTPException: errors.on_http_error,
+            ClientDisconnect: errors.on_disconnect,
             Exception: errors.on_bug,
         },
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -17,11 +15,25 @@ from starlette.routing import Route
 from tukar.catalog import cards, revisions, trees
 from tukar.catalog.operations import DeleteFile, DeleteFolder
 from tukar.errors import Conflict, EntryNotFound, Invalid, Unsupported
+from tukar.objects.index import FreedMeanwhile
 from tukar.objects.sources import FileSource, SliceSource
 from tukar.server.errors import PreconditionFailed
 from tukar.server.limits import LANDINGS
 from tukar.server.repos import url
-from tukar.server.requests import fields, flag, hub, identity, param, repo_id, spooled, text, whole_number, with_json
+from tukar.server.requests import (
+    fields,
+    flag,
+    hub,
+    identity,
+    items,
+    param,
+    parse_json,
+    repo_id,
+    spooled,
+    text,
+    whole_number,
+    with_json,
+)
 from tukar.types import check_path
 from tukar.usecases import commit
 from tukar.usecases.commit import Change, LargeFile, RegularFile, writable
@@ -30,6 +42,7 @@ _REGULAR_LIMIT: Final = 10 << 20  # larger files go through LFS or Xet
 _LINE_LIMIT: Final = 2 * _REGULAR_LIMIT  # base64, and what is around it
 _BODY_LIMIT: Final = 4 << 30
 _FILES_LIMIT: Final = 10_000
+_OPERATIONS_LIMIT: Final = 100_000
 # What the Hub's default .gitattributes sends to LFS.
 # fmt: off
 _LARGE_ENDINGS: Final = frozenset({
@@ -46,7 +59,7 @@ def preupload(request: Request, value: Any) -> Response:
     if flag(request.query_params.get("create_pr")):
         raise Unsupported(_PULL_REQUESTS, hint="commit to 'main'")
     who, where, services = identity(request), repo_id(request), hub(request).services
-    files = [fields(item) for item in fields(value).get("files") or []]
+    files = [fields(item, "a file") for item in items(fields(value).get("files"), "files")]
     if len(files) > _FILES_LIMIT:
         raise Invalid(f"more than {_FILES_LIMIT} files at once")
     with services.database.read() as tx:
@@ -70,7 +83,7 @@ def _mode(path: str, size: int, sample: object) -> str:
         return "lfs"
     try:
         start = base64.b64decode(sample, validate=True) if isinstance(sample, str) else b""
-    except binascii.Error:
+    except ValueError:
         raise Invalid("'sample' is not base64") from None
     return "lfs" if b"\x00" in start else "regular"
 
@@ -103,12 +116,13 @@ def _commit(request: Request, path: Path) -> Response:
 
 
 def _finish(request: Request, header: dict[str, Any], changes: list[Change]) -> Response:
+    parent = header.get("parentCommit")
     asked = commit.Request(
         changes,
         title=text(header.get("summary") or header.get("title"), "summary"),
         message=text(header.get("description") or "", "description"),
         branch=param(request, "revision"),
-        parent=header.get("parentCommit"),
+        parent=None if parent is None else text(parent, "parentCommit"),
     )
     try:
         repository, made = commit.commit(hub(request).services, identity(request), repo_id(request), asked)
@@ -116,7 +130,7 @@ def _finish(request: Request, header: dict[str, Any], changes: list[Change]) -> 
         # Stock clients look for this very sentence.
         raise EntryNotFound(f"A file with this name doesn't exist: {error.message}", hint=error.hint) from error
     except Conflict as error:
-        if asked.parent is None:
+        if asked.parent is None or isinstance(error, FreedMeanwhile):
             raise
         raise PreconditionFailed(error.message, hint=error.hint) from error
     address = f"{url(request, repository)}/commit/{made.oid}"
@@ -130,7 +144,9 @@ def _parse(lines: BinaryIO, contents: BinaryIO) -> tuple[dict[str, Any], list[Op
     """The header and the operations; the bytes of regular files go to ``contents``, one after another."""
     header: dict[str, Any] | None = None
     operations: list[Operation] = []
-    for key, value in _items(lines):
+    for key, value in _lines(lines):
+        if len(operations) == _OPERATIONS_LIMIT:
+            raise Invalid(f"a commit has more than {_OPERATIONS_LIMIT} operations", hint="make several commits")
         if key == "header":
             header = value
         elif key == "file":
@@ -144,23 +160,22 @@ def _parse(lines: BinaryIO, contents: BinaryIO) -> tuple[dict[str, Any], list[Op
     return header, operations
 
 
-def _items(lines: BinaryIO) -> Iterator[tuple[str, dict[str, Any]]]:
+def _lines(lines: BinaryIO) -> Iterator[tuple[str, dict[str, Any]]]:
     while line := lines.readline(_LINE_LIMIT + 1):
         if len(line) > _LINE_LIMIT:
             raise Invalid(f"a line of a commit has more than {_LINE_LIMIT} bytes", hint="upload large files with LFS")
         if line.strip():
-            try:
-                item = fields(json.loads(line))
-            except (ValueError, RecursionError) as error:
-                raise Invalid(f"a line of the commit is not JSON: {error}") from None
-            yield text(item.get("key"), "key"), fields(item.get("value"))
+            item = fields(parse_json(line), "a line of the commit")
+            yield text(item.get("key"), "key"), fields(item.get("value"), "the value in a line of the commit")
 
 
 def _take_content(value: dict[str, Any], contents: BinaryIO) -> dict[str, Any]:
-    content = text(value.get("content"), "content")
+    content, encoding = text(value.get("content"), "content"), value.get("encoding", "utf-8")
+    if encoding not in ("utf-8", "base64"):
+        raise Invalid(f"not an encoding of content: {str(encoding)[:40]!r}", hint="use base64 or utf-8")
     try:
-        data = base64.b64decode(content, validate=True) if value.get("encoding") == "base64" else content.encode()
-    except (binascii.Error, UnicodeEncodeError) as error:
+        data = base64.b64decode(content, validate=True) if encoding == "base64" else content.encode()
+    except ValueError as error:
         raise Invalid(f"the content of {str(value.get('path'))[:200]!r} is not base64: {error}") from None
     start = contents.tell()
     contents.write(data)

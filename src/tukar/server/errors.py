@@ -6,6 +6,7 @@ Stock clients choose their exception by ``X-Error-Code`` and show ``X-Error-Mess
 from __future__ import annotations
 
 import logging
+from secrets import token_hex
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -33,6 +34,9 @@ _TABLE: Final[tuple[tuple[type[errors.TukarError], int, str | None], ...]] = (
 )
 
 
+_EXTRA: Final = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
+
+
 class PreconditionFailed(errors.Conflict):
     """The branch is not at the commit that the client takes it to be at: 412, as on the Hugging Face Hub."""
 
@@ -43,6 +47,13 @@ class RangeNotSatisfiable(errors.Invalid):
     def __init__(self, size: int) -> None:
         super().__init__(f"the range begins after the end: there are {size} bytes")
         self.size = size
+
+
+class TooLarge(errors.Invalid):
+    """The body has more than ``limit`` bytes: 413."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the body has more than {limit} bytes, which is what was announced or is allowed")
 
 
 def response(error: errors.TukarError, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -56,11 +67,10 @@ def json_error(
 ) -> JSONResponse:
     """An error reply in the Hub's form."""
     whole = f"{message} ({hint})" if hint else message
-    sent = {"X-Error-Message": header_text(whole), **(headers or {})}
+    whole = whole.encode("utf-8", "backslashreplace").decode()  # what was asked for may be no text
+    sent = {"X-Error-Message": header_text(whole), **_EXTRA.get(status, {}), **(headers or {})}
     if code:
         sent["X-Error-Code"] = code
-    if status == 503:
-        sent["Retry-After"] = "2"
     return JSONResponse({"error": whole}, status, sent)
 
 
@@ -74,6 +84,8 @@ def _look_up(error: errors.TukarError) -> tuple[int, str | None]:
         return 412, None
     if isinstance(error, RangeNotSatisfiable):
         return 416, None
+    if isinstance(error, TooLarge):
+        return 413, None
     return next((status, code) for kind, status, code in _TABLE if isinstance(error, kind))
 
 
@@ -89,9 +101,17 @@ async def on_tukar_error(_: Request, error: Exception) -> Response:
 async def on_http_error(request: Request, error: Exception) -> Response:
     """No such route, or no such method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
-    return json_error(error.status_code, f"{error.detail}: {request.method} {request.url.path}")
+    message = f"{error.detail}: {request.method} {request.scope['path']}"
+    return json_error(error.status_code, message, headers=dict(error.headers or {}))
+
+
+async def on_disconnect(_: Request, error: Exception) -> Response:
+    """The client left in the middle of its request: nobody hears the answer."""
+    return json_error(400, "the request ended before its body did")
 
 
 async def on_bug(_: Request, error: Exception) -> Response:
-    """What nobody expected. Starlette logs the traceback."""
-    return json_error(500, "something went wrong in the hub", "see its log")
+    """What nobody expected. The server logs the traceback; the id says which one, when a user asks."""
+    id_ = token_hex(8)
+    _log.error("request %s failed: %s", id_, type(error).__name__)
+    return json_error(500, "something went wrong in the hub", "see its log", headers={"X-Request-Id": id_})

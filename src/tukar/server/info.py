@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
@@ -20,12 +21,14 @@ from tukar.errors import Invalid, Unsupported
 from tukar.server.requests import PLURALS, base_url, body, flag, hub, identity, param, repo_id
 from tukar.types import RepoType
 from tukar.usecases import describe
+from tukar.usecases.commit import writable
 
 _TREE_PAGE: Final = 1000
 _EXPANDED_PAGE: Final = 50
 _COMMITS_PAGE: Final = 50
 _LIST_PAGE: Final = 1000
 _FORM_LIMIT: Final = 8 << 20
+_FORM_FIELDS: Final = 10_000
 
 
 def date(seconds: float) -> str:
@@ -122,14 +125,14 @@ def tree(request: Request) -> Response:
 
 async def paths_info(request: Request) -> Response:
     """Those of the paths in the form that exist."""
-    form = parse_qsl((await body(request, _FORM_LIMIT)).decode("utf-8", "replace"), keep_blank_values=True)
     if request.headers.get("content-type", "").startswith("application/json"):
         raise Unsupported("paths-info takes a form", hint="send paths=...&paths=... url-encoded")
-    return await to_thread.run_sync(_paths_info, request, form)
+    return await to_thread.run_sync(_paths_info, request, await body(request, _FORM_LIMIT))
 
 
-def _paths_info(request: Request, form: Sequence[tuple[str, str]]) -> Response:
+def _paths_info(request: Request, data: bytes) -> Response:
     services, who, where = hub(request).services, identity(request), repo_id(request)
+    form = _form(data)
     paths = [value.strip("/") for key, value in form if key == "paths"]
     expand = any(key == "expand" and flag(value) for key, value in form)
     with services.database.read() as tx:
@@ -137,6 +140,13 @@ def _paths_info(request: Request, form: Sequence[tuple[str, str]]) -> Response:
         commit = revisions.resolve(tx, repository, param(request, "revision"))
         found = trees.find(tx, repository.id, commit.tree_oid, [path for path in paths if path])
         return JSONResponse(_entries(request, tx, repository, found.values(), commit if expand else None))
+
+
+def _form(data: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(data.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FORM_FIELDS)
+    except ValueError as error:
+        raise Invalid(f"not a form of at most {_FORM_FIELDS} fields in UTF-8: {error}") from None
 
 
 def _entries(
@@ -225,18 +235,17 @@ def listing(request: Request) -> Response:
     more = None
     if len(found) > limit:
         last = repositories.cursor(found[limit - 1], order)
-        more = {"cursor": f"{last.time!r}:{last.id}"}
+        more = {"cursor": f"{last.time:.9f}:{last.id}"}
     return JSONResponse([_summary(item) | {"sha": None} for item in found[:limit]], headers=_next(request, more))
 
 
 def _cursor(text: str | None) -> Cursor | None:
     if text is None:
         return None
-    time, _, row = text.partition(":")
-    try:
-        return Cursor(float(time), int(row))
-    except ValueError:
-        raise Invalid(f"not a cursor: {text[:100]!r}") from None
+    match = re.fullmatch(r"([0-9]{1,12}\.[0-9]{1,20}):([0-9]{1,18})", text)
+    if match is None:
+        raise Invalid(f"not a cursor: {text[:100]!r}")
+    return Cursor(float(match[1]), int(match[2]))
 
 
 def _limit(text: str | None, largest: int) -> int:
@@ -258,8 +267,8 @@ def _offset(text: str | None) -> int:
 def _next(request: Request, more: dict[str, str] | None) -> dict[str, str]:
     if more is None:
         return {}
-    query = {key: value for key, value in request.query_params.multi_items() if key not in more} | more
-    return {"Link": f'<{base_url(request)}{request.url.path}?{urlencode(query)}>; rel="next"'}
+    query = [(key, value) for key, value in request.query_params.multi_items() if key not in more]
+    return {"Link": f'<{base_url(request)}{request.scope["path"]}?{urlencode([*query, *more.items()])}>; rel="next"'}
 
 
 def auth_check(request: Request) -> Response:
@@ -267,6 +276,13 @@ def auth_check(request: Request) -> Response:
     services, who, where = hub(request).services, identity(request), repo_id(request)
     with services.database.read() as tx:
         repositories.get(tx, who, where)
+    return JSONResponse({})
+
+
+def auth_check_write(request: Request) -> Response:
+    """Whether the asker may write to the repository."""
+    with hub(request).services.database.read() as tx:
+        writable(tx, identity(request), repo_id(request))
     return JSONResponse({})
 
 
@@ -282,4 +298,5 @@ routes = [
     Route(f"{_REPO}/refs", refs),
     Route(f"{_REPO}/commits/{{revision}}", commits),
     Route(f"{_REPO}/auth-check", auth_check),
+    Route(f"{_REPO}/auth-check/write", auth_check_write),
 ]

@@ -16,6 +16,7 @@ from tukar.server.requests import (
     PLURALS,
     base_url,
     bearer,
+    boolean,
     fields,
     hub,
     identity,
@@ -52,7 +53,7 @@ def create(request: Request, value: Any) -> Response:
     """Make a repository. Where it exists, 409 with its address, so that clients can go on."""
     who, asked = identity(request), fields(value)
     where = _repo_id(who, asked)
-    private = asked.get("visibility") == "private" or asked.get("private") is True
+    private = asked.get("visibility") == "private" or boolean(asked.get("private"), "private")
     if asked.get("visibility") not in (None, "public", "private"):
         raise Invalid(f"not a visibility: {str(asked['visibility'])[:100]!r}", hint="use public or private")
     try:

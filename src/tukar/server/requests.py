@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from io import FileIO
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Final
@@ -19,12 +21,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tukar.catalog.values import Identity
 from tukar.errors import Invalid, Unauthenticated
 from tukar.hub import Hub
+from tukar.server.errors import TooLarge
+from tukar.storage.oserrors import os_errors_unavailable
 from tukar.types import RepoId, RepoType
 from tukar.usecases import accounts
 
 _TYPES: Final[dict[str, RepoType]] = {"models": "model", "datasets": "dataset", "spaces": "space"}
 PLURALS: Final[dict[RepoType, str]] = {value: key for key, value in _TYPES.items()}
 _JSON_LIMIT: Final = 16 << 20
+_BAD_TOKEN: Final = "Invalid credentials in Authorization header"  # noqa: S105 - clients look for these very words
 _BUFFER: Final = 256 << 10  # for each upload under way, and clients send up to 64 at once
 
 
@@ -68,7 +73,7 @@ def bearer(request: Request) -> str | None:
     if not kind:
         return None
     if kind.lower() != "bearer" or not token.strip():
-        raise Unauthenticated("Invalid credentials in Authorization header")
+        raise Unauthenticated(_BAD_TOKEN)
     return token.strip()
 
 
@@ -77,15 +82,19 @@ def identity(request: Request) -> Identity:
     try:
         return accounts.authenticate(hub(request).services, bearer(request))
     except Unauthenticated as error:
-        raise Unauthenticated("Invalid credentials in Authorization header", hint=error.hint) from error
+        raise Unauthenticated(_BAD_TOKEN) from error
 
 
 def param(request: Request, name: str) -> str:
-    """A path parameter, unquoted. Invalid if it is not UTF-8."""
+    """A path parameter, unquoted. Invalid if it is not UTF-8 or has a NUL, which no name here has."""
+    quoted = request.path_params[name]
     try:
-        return unquote(request.path_params[name], errors="strict")
+        found = unquote(quoted, errors="strict")
     except UnicodeDecodeError:
-        raise Invalid(f"the address is not UTF-8: {request.path_params[name][:200]!r}") from None
+        raise Invalid(f"the address is not UTF-8: {quoted[:200]!r}") from None
+    if "\x00" in found:
+        raise Invalid(f"the address has a NUL character: {quoted[:200]!r}")
+    return found
 
 
 def repo_id(request: Request) -> RepoId:
@@ -98,7 +107,7 @@ def repo_type(text: object) -> RepoType:
     """A repository type as bodies write it; None is a model."""
     if text is None:
         return "model"
-    if text not in PLURALS:
+    if not isinstance(text, str) or text not in PLURALS:
         raise Invalid(f"not a type of repository: {str(text)[:100]!r}", hint="use model, dataset or space")
     return text
 
@@ -113,37 +122,59 @@ def base_url(request: Request) -> str:
     return hub(request).config.public_url.rstrip("/") or str(request.base_url).rstrip("/")
 
 
-async def json_body(request: Request, limit: int = _JSON_LIMIT) -> Any:
-    """The body as JSON; Invalid if it is not, or has more than ``limit`` bytes."""
-    try:
-        return json.loads(await body(request, limit) or b"null")
-    except (ValueError, RecursionError) as error:
-        raise Invalid(f"the body is not JSON: {error}") from error
-
-
 async def body(request: Request, limit: int) -> bytes:
-    """The body, of at most ``limit`` bytes."""
+    """The body; TooLarge if it has more than ``limit`` bytes."""
     pieces, size = [], 0
     async for piece in request.stream():
         size += len(piece)
         if size > limit:
-            raise Invalid(f"the body has more than {limit} bytes")
+            raise TooLarge(limit)
         pieces.append(piece)
     return b"".join(pieces)
 
 
-def fields(value: object) -> dict[str, Any]:
+def parse_json(data: bytes) -> Any:
+    """JSON (RFC 8259), null for nothing; Invalid for anything else."""
+    try:
+        return json.loads(data or b"null", parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"not JSON: {error}") from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def fields(value: object, name: str = "the body") -> dict[str, Any]:
     """A JSON object; Invalid for anything else."""
     if not isinstance(value, dict):
-        raise Invalid("the body is not a JSON object")
+        raise Invalid(f"{name} is not a JSON object")
+    return value
+
+
+def items(value: object, name: str) -> list[Any]:
+    """A JSON array, empty for null; Invalid for anything else."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise Invalid(f"{name!r} is not a list")
     return value
 
 
 def text(value: object, name: str) -> str:
-    """A JSON string; Invalid for anything else."""
+    """A JSON string; Invalid for anything else, and for lone surrogates, which are no text."""
     if not isinstance(value, str):
         raise Invalid(f"{name!r} is missing or not a string")
+    if not value.isascii() and re.search("[\ud800-\udfff]", value):
+        raise Invalid(f"{name!r} is not Unicode text")
     return value
+
+
+def boolean(value: object, name: str) -> bool:
+    """A JSON boolean, false for null; Invalid for anything else."""
+    if value is not None and not isinstance(value, bool):
+        raise Invalid(f"{name!r} is not true or false")
+    return bool(value)
 
 
 def whole_number(value: object, name: str) -> int:
@@ -155,26 +186,33 @@ def whole_number(value: object, name: str) -> int:
 
 @asynccontextmanager
 async def spooled(request: Request, limit: int) -> AsyncIterator[Path]:
-    """The body in a file of its own, which is gone when the context is left. Invalid if it is larger than ``limit``."""
+    """The body in a file of its own, which is gone when the context is left. TooLarge beyond ``limit`` bytes."""
     with _spool_file(hub(request).spool) as path:
         await spool_to(request, path, limit)
         yield path
 
 
 async def spool_to(request: Request, path: Path, limit: int) -> int:
-    """Write the body to a file, a little at a time; returns its size."""
+    """Write the body to a file, a little at a time; returns its size. TooLarge beyond ``limit`` bytes."""
     size, buffer = 0, bytearray()
-    with path.open("wb", buffering=0) as file:
+    with os_errors_unavailable("take in a request's body"), path.open("wb", buffering=0) as file:
         async for piece in request.stream():
             size += len(piece)
             if size > limit:
-                raise Invalid(f"the body has more bytes than the {limit} that were announced or are allowed")
+                raise TooLarge(limit)
             buffer += piece
             if len(buffer) >= _BUFFER:
-                await to_thread.run_sync(file.write, buffer)
+                await to_thread.run_sync(_write_all, file, buffer)
                 buffer = bytearray()
-        await to_thread.run_sync(file.write, buffer)
+        await to_thread.run_sync(_write_all, file, buffer)
     return size
+
+
+def _write_all(file: FileIO, data: bytearray) -> None:
+    with memoryview(data) as rest:
+        written = 0
+        while written < len(rest):  # a disk that is nearly full takes a part, and refuses the rest
+            written += file.write(rest[written:]) or 0
 
 
 @contextmanager
@@ -190,10 +228,10 @@ Answer = Callable[[Request, Any], Response]
 
 
 def with_json(answer: Answer) -> Callable[[Request], Any]:
-    """An endpoint that takes a JSON body, answered in a thread."""
+    """An endpoint that takes a JSON body, parsed and answered in a thread."""
 
     async def endpoint(request: Request) -> Response:
-        value = await json_body(request)
-        return await to_thread.run_sync(answer, request, value)
+        data = await body(request, _JSON_LIMIT)
+        return await to_thread.run_sync(lambda: answer(request, parse_json(data)))
 
     return endpoint

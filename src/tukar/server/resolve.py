@@ -17,13 +17,12 @@ from tukar.server.requests import PLURALS, base_url, hub, identity, param, repo_
 from tukar.server.streams import PiecesResponse, parse_range
 from tukar.usecases import fetch
 
-# Nothing that a repository holds may run in the hub's origin.
+# Nothing that a repository holds may run in the hub's origin. No CORS headers: what is public on a hub inside a company
+# is public there, not to every web page that somebody there opens.
 _SAFE: Final = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; sandbox",
     "Accept-Ranges": "bytes",
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "*",
 }
 _IMAGES: Final = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "gif": "gif", "webp": "webp", "svg": "svg+xml"}
 _TEXT: Final = frozenset({"md", "txt", "json", "jsonl", "yaml", "yml", "py", "csv", "tsv", "toml", "jinja", "cfg"})
@@ -51,11 +50,8 @@ def _content(request: Request, entry: Entry, headers: dict[str, str]) -> Respons
     start, stop = span or (0, entry.size)
     if span:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{entry.size}"
-    status = 206 if span else 200
-    if request.method == "HEAD":
-        return Response(None, status, headers | {"Content-Length": str(stop - start)})
     reader = fetch.open_entry(hub(request).services, entry)
-    return PiecesResponse(reader.stream(start, stop), stop - start, status, headers)
+    return PiecesResponse(reader.stream(start, stop), stop - start, 206 if span else 200, headers)
 
 
 def _describe(request: Request, repository: Repository, commit: str, entry: Entry) -> dict[str, str]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from typing import Final
 
-from anyio import create_task_group, to_thread
+from anyio import CancelScope, create_task_group, to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from tukar.errors import TukarError
 from tukar.server.errors import RangeNotSatisfiable
 from tukar.server.limits import READS
 
-_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE: Final = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE)
+_log = logging.getLogger(__name__)
 
 Pieces = Iterator[bytes | memoryview]
 
@@ -25,9 +28,9 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     Malformed headers and several ranges are ignored, as the RFC allows. RangeNotSatisfiable if it begins after the end.
     """
     match = _RANGE.fullmatch((header or "").strip())
-    if match is None or match[0] == "bytes=-" or max(len(match[1]), len(match[2])) > 20:
+    first, last = (match[1], match[2]) if match else ("", "")
+    if not (first or last) or max(len(first), len(last)) > 20:
         return None
-    first, last = match[1], match[2]
     if not first:
         start, stop = max(size - int(last), 0), size
         empty = int(last) == 0
@@ -45,7 +48,7 @@ class PiecesResponse(Response):
     """A body of known length, taken from an iterator in a thread while the piece before is being sent.
 
     An error before the first piece is answered as any other; after that the connection is cut, so that the client does
-    not take a part for the whole.
+    not take a part for the whole. When the client leaves, nothing more is read.
     """
 
     def __init__(
@@ -55,21 +58,49 @@ class PiecesResponse(Response):
         self._pieces = pieces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the response."""
-        limiter = READS.get(Request(scope))
-        piece = await to_thread.run_sync(self._next, limiter=limiter)
+        """Send the response; of one to HEAD only what comes before the body."""
+        self._limiter = READS.get(Request(scope))
+        piece = b"" if scope["method"] == "HEAD" else await self._next()
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        failure: TukarError | None = None
+        async with create_task_group() as group:
+            group.start_soon(_cancel_when_gone, receive, group.cancel_scope)
+            failure = await self._send_all(piece, send)
+            group.cancel_scope.cancel()
+        if failure is not None:
+            _log.error("cut a download off: %s", failure.message)
+            raise failure
+
+    async def _send_all(self, piece: bytes | memoryview, send: Send) -> TukarError | None:
+        upcoming = piece
+        failure: TukarError | None = None
+
+        async def fetch() -> None:
+            nonlocal upcoming, failure
+            try:
+                upcoming = await self._next()
+            except TukarError as error:
+                failure = error
+
         while piece:
             async with create_task_group() as group:
-                upcoming: list[bytes | memoryview] = []
-
-                async def fetch(into: list[bytes | memoryview] = upcoming) -> None:
-                    into.append(await to_thread.run_sync(self._next, limiter=limiter))
-
                 group.start_soon(fetch)
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-            piece = upcoming[0]
+            if failure is not None:
+                return failure
+            piece = upcoming
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return None
 
-    def _next(self) -> bytes | memoryview:
-        return next((piece for piece in self._pieces if len(piece)), b"")
+    async def _next(self) -> bytes | memoryview:
+        return await to_thread.run_sync(_first_of, self._pieces, limiter=self._limiter)
+
+
+def _first_of(pieces: Pieces) -> bytes | memoryview:
+    return next((piece for piece in pieces if len(piece)), b"")
+
+
+async def _cancel_when_gone(receive: Receive, scope: CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
