@@ -1,0 +1,37 @@
+"""The web addresses of models and their files, as paths on this hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from tukar.catalog.revisions import DEFAULT_BRANCH
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A model at a revision.
+
+    Attributes:
+        name: ``namespace/name``.
+        revision: as it was asked for: a branch, a tag or a commit.
+    """
+
+    name: str
+    revision: str = DEFAULT_BRANCH
+
+    @property
+    def page(self) -> str:
+        """The model's page."""
+        if self.revision == DEFAULT_BRANCH:
+            return model(self.name)
+        return f"{model(self.name)}/tree/{quote(self.revision, safe='')}"
+
+    def file(self, path: str) -> str:
+        """A file's bytes."""
+        return f"{model(self.name)}/resolve/{quote(self.revision, safe='')}/{quote(path)}"
+
+
+def model(name: str) -> str:
+    """The page of a model."""
+    return f"/{quote(name)}"

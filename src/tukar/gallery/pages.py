@@ -1,0 +1,87 @@
+"""Pages as HTML.
+
+All words of the pages are in the templates, in ``_()`` and ``ngettext()``; that is where a translation would come in.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from importlib.resources import files
+from typing import Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from tukar import __version__
+from tukar.gallery import addresses, commands, markdown, text
+from tukar.gallery.views import ModelPage, ModelsPage
+
+# Sent with every page. A style or script in a page itself would not run, nor an image from elsewhere load.
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+MAX_TAGS: Final = 24
+
+
+def models_page(view: ModelsPage) -> str:
+    """The list of models."""
+    return _render("models.html", view=view)
+
+
+def model_page(view: ModelPage) -> str:
+    """One model."""
+    card = markdown.render(view.card.body, view.place) if view.card else None
+    return _render("model.html", view=view, rendered=card)
+
+
+def error_page(status: int, message: str, hint: str | None = None) -> str:
+    """What went wrong, and what the reader can do about it.
+
+    Args:
+        status: of the HTTP reply.
+        message: the facts.
+        hint: what to do, if there is anything.
+    """
+    return _render("error.html", status=status, message=message, hint=hint)
+
+
+def _render(template: str, **values: object) -> str:
+    return _environment.get_template(template).render(values)
+
+
+def _static(name: str) -> str:
+    """The address of a static file; it changes with the file, so that browsers may keep what they have."""
+    return _static_addresses[name]
+
+
+def _find_static() -> dict[str, str]:
+    found = (file for file in files("tukar.gallery").joinpath("static").iterdir() if file.is_file())
+    return {
+        file.name: f"/static/{file.name}?v={blake2b(file.read_bytes(), digest_size=4).hexdigest()}" for file in found
+    }
+
+
+def _make_environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("tukar.gallery"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # added by the extension
+    filters = (text.size, text.count, text.number, text.date, text.moment, text.shape, text.plain)
+    environment.filters |= {function.__name__: function for function in filters}
+    environment.globals |= {
+        "commands": commands,
+        "max_tags": MAX_TAGS,
+        "model_address": addresses.model,
+        "static": _static,
+        "version": __version__,
+    }
+    return environment
+
+
+_static_addresses: Final = _find_static()
+_environment: Final = _make_environment()

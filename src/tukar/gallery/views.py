@@ -1,0 +1,198 @@
+"""What the pages show, as values. Times are seconds since the epoch, sizes are bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from tukar.catalog.cards import Card
+from tukar.gallery.addresses import Place
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLine:
+    """A model in the list.
+
+    Attributes:
+        name: ``namespace/name``.
+        size: of all its files, as they were pushed.
+        card: what its card says, without the text.
+    """
+
+    name: str
+    updated_at: float
+    size: int
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsPage:
+    """The list of models.
+
+    Attributes:
+        endpoint: the hub's address as clients write it, without a slash at the end.
+        search: what was searched for; empty for all models.
+        is_first: whether the page is the first of the list.
+        next_cursor: where the next page begins; None on the last.
+    """
+
+    endpoint: str
+    models: tuple[ModelLine, ...]
+    search: str = ""
+    is_first: bool = True
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileLine:
+    """A file with what it costs.
+
+    Attributes:
+        size: as it was pushed.
+        stored: of everything that it is rebuilt from, as it is stored.
+        own: of these, what no other file uses.
+    """
+
+    path: str
+    size: int
+    stored: int
+    own: int
+
+    @property
+    def shared(self) -> int:
+        """Stored bytes that other files use as well."""
+        return self.stored - self.own
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a model.
+
+    Attributes:
+        shown: the first of them, by path.
+        count: how many there are in all.
+        total: their sizes added up, each content once.
+    """
+
+    shown: tuple[FileLine, ...] = ()
+    count: int = 0
+    total: FileLine = FileLine("", 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class TensorLine:
+    """A tensor. ``shape`` is as the file has it; ``size`` is what it takes in the file."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """Some tensors of a file, one after the other.
+
+    Attributes:
+        shown: the tensors.
+        start: how many come before them.
+        count: how many the file has in all.
+    """
+
+    shown: tuple[TensorLine, ...]
+    start: int
+    count: int
+
+    @property
+    def stop(self) -> int:
+        """How many there are up to the last one shown."""
+        return self.start + len(self.shown)
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFile:
+    """A file that holds tensors.
+
+    Attributes:
+        format: ``safetensors`` or ``gguf``.
+        parameters: how many, by dtype.
+        tensors: those that the page lists; None where it lists none of this file.
+    """
+
+    path: str
+    format: str
+    parameters: tuple[tuple[str, int], ...]
+    tensors: Tensors | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weight files of a model.
+
+    Attributes:
+        files: those that were opened.
+        is_complete: whether these are all.
+        focus: the file that the reader chose to see the tensors of; None if they did not.
+    """
+
+    files: tuple[WeightFile, ...] = ()
+    is_complete: bool = True
+    focus: str | None = None
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """The model's parameters by dtype, most first.
+
+        GGUF files in one repository are alternatives: where there is no safetensors file, the first stands for all.
+        """
+        parts = [file for file in self.files if file.format == "safetensors"] or list(self.files[:1])
+        counted: Counter[str] = Counter()
+        for file in parts:
+            counted.update(dict(file.parameters))
+        return dict(counted.most_common())
+
+
+@dataclass(frozen=True, slots=True)
+class CommitLine:
+    """A commit of the history."""
+
+    oid: str
+    title: str
+    author: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The newest commits, and how many there are in all."""
+
+    shown: tuple[CommitLine, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """A model that this one was made from. ``address`` is None where this hub has none of that name for the reader."""
+
+    name: str
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPage:
+    """One model at a revision.
+
+    Attributes:
+        endpoint: the hub's address as clients write it, without a slash at the end.
+        updated_at: when the revision's commit was made.
+        card: None where there is no README.md.
+    """
+
+    endpoint: str
+    place: Place
+    updated_at: float
+    card: Card | None
+    base_models: tuple[BaseModel, ...]
+    files: Files
+    weights: Weights
+    history: History
