@@ -29,6 +29,7 @@ from tukar.config import Config
 from tukar.database import Database, facts
 from tukar.database.migrate import migrate
 from tukar.errors import Unavailable
+from tukar.jobs import queue
 from tukar.jobs.runner import Runner
 from tukar.objects.gc import sweep_landings
 from tukar.objects.store import ObjectStore
@@ -108,6 +109,8 @@ def _compose(config: Config, database: Database, clock: Callable[[], float]) -> 
     with database.write() as tx:
         epochs.begin(tx)  # what was staged is gone, and the folder may be a restored backup
         services.xorbs.forget_empty(tx)
+        if database.is_sqlite:  # nobody else can be at work on it; on a server, other workers may be
+            queue.cut_off(tx, clock())
         secret = facts.get(tx, _SIGNING)
         if secret is None:
             secret = secrets.token_hex(32)

@@ -87,6 +87,13 @@ def claim(tx: Transaction, kinds: Collection[str], owner: str, now: float, lease
     return get(tx, found)
 
 
+def cut_off(tx: Transaction, now: float) -> None:
+    """End every claim as if its lease had run out: for who knows that whoever held one is gone."""
+    for job in _rows(tx, _C.state == "running"):
+        error = f"the worker stopped: {job.lease_owner} was cut off in attempt {_attempt(job)}"
+        _after_failure(tx, job, error, now, retry_at=job.run_at)
+
+
 def holding(tx: Transaction, job: Job) -> Job | None:
     """The job as it is now, if the claim that ``job`` came from still holds; None if it does not."""
     # The owner beside the fence: a database restored from a backup counts its fences anew.
