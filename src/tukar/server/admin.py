@@ -12,12 +12,12 @@ from starlette.routing import Route
 from tukar import __version__
 from tukar.catalog.tokens import Token
 from tukar.catalog.values import Entry, User
-from tukar.errors import Invalid
+from tukar.errors import Invalid, NotFound
 from tukar.jobs import queue
 from tukar.jobs.values import Job
 from tukar.objects.sizes import FileSize, Totals
 from tukar.server.info import date
-from tukar.server.requests import fields, hub, identity, param, repo_id, text, with_json
+from tukar.server.requests import boolean, fields, hub, identity, param, repo_id, text, with_json
 from tukar.usecases import accounts, stats
 from tukar.usecases.accounts import require_admin
 
@@ -32,7 +32,7 @@ def ready(_: Request) -> Response:
 def add_user(request: Request, value: Any) -> Response:
     """Add a user."""
     asked = fields(value)
-    name, is_admin = text(asked.get("name"), "name"), asked.get("admin") is True
+    name, is_admin = text(asked.get("name"), "name"), boolean(asked.get("admin"), "admin")
     return JSONResponse(
         user_value(accounts.add_user(hub(request).services, identity(request), name, is_admin=is_admin))
     )
@@ -130,7 +130,7 @@ def get_job(request: Request) -> Response:
     """How far a job is."""
     require_admin(identity(request))
     with hub(request).services.database.read() as tx:
-        return JSONResponse(_job(queue.get(tx, int(request.path_params["job"]))))
+        return JSONResponse(_job(queue.get(tx, _job_id(request))))
 
 
 def cancel_job(request: Request) -> Response:
@@ -138,7 +138,14 @@ def cancel_job(request: Request) -> Response:
     require_admin(identity(request))
     running = hub(request)
     with running.services.database.write() as tx:
-        return JSONResponse(_job(queue.cancel(tx, int(request.path_params["job"]), running.services.clock())))
+        return JSONResponse(_job(queue.cancel(tx, _job_id(request), running.services.clock())))
+
+
+def _job_id(request: Request) -> int:
+    found = int(request.path_params["job"])
+    if found >= 1 << 63:
+        raise NotFound("there is no job of such a number")
+    return found
 
 
 def _job(job: Job) -> dict[str, Any]:
