@@ -29,7 +29,7 @@ demo: $(BIN)/.stamp-hub $(DEMO)/.stamp ## the same, but end with a status instea
 test: lint ## lint, then every test that is not slow (minutes)
 	@$(BIN)/pytest -m "not slow" -n $(WORKERS) -q
 
-test-slow: $(BIN)/.stamp-dev ## the slow tests: stock clients, servers, browser, faults
+test-slow: $(BIN)/.stamp-dev $(DEMO)/.stamp ## the slow tests: stock clients, servers, browser, faults
 	@$(BIN)/pytest -m slow -q
 
 lint: $(BIN)/.stamp-dev ## ruff, strict mypy, and who may import whom

@@ -263,7 +263,7 @@ def _options() -> argparse.Namespace:
 
 def _free_port(wanted: int | None) -> int:
     """The port that is wanted; if none is, the usual one, or any that is free."""
-    for port in (wanted,) if wanted else (PORT, 0):
+    for port in (PORT, 0) if wanted is None else (wanted,):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))

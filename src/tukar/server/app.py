@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
 from tukar.errors import TukarError
+from tukar.gallery.routes import routes as pages
 from tukar.hub import Hub
 from tukar.server import admin, commits, errors, info, lfs, missing, repos, resolve, xet, xet_uploads
 from tukar.server.requests import RawPaths
@@ -31,6 +32,7 @@ def build_app(hub: Hub) -> Starlette:
     """The app that serves ``hub``, which stays the caller's to close."""
     groups = (admin, repos, xet, xet_uploads, lfs, commits, info, resolve, missing)
     routes: list[BaseRoute] = [route for group in groups for route in group.routes]
+    routes += pages  # last: they match whatever has two parts
     app = Starlette(
         lifespan=_lifespan,
         routes=routes,

@@ -1,0 +1,45 @@
+"""`make demo` ends well, and finds what it published before."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PYTHON = ROOT / ".venvs" / "demo" / "bin" / "python"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not PYTHON.exists(), reason="the demo's environment is missing: run 'make demo' once"),
+]
+
+
+def demo(folder: Path) -> str:
+    command = [str(PYTHON), str(ROOT / "examples" / "demo.py"), "--folder", str(folder), "--port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_publishes_pulls_verifies_and_finds_it_again(tmp_path: Path) -> None:
+    first = demo(tmp_path)
+
+    assert first.count("✓ hf upload admin/") == 4
+    assert first.count("✓ snapshot_download admin/") == 4
+    assert "DIFFERS" not in first
+    assert "Every file came back as it was published." in first
+
+    second = demo(tmp_path)
+
+    assert second.count("is published already") == 4
+    assert "hf upload" not in second
+    assert "Every file came back as it was published." in second
+
+
+def test_says_what_the_child_shares_with_its_base(tmp_path: Path) -> None:
+    demo(tmp_path)
+
+    weights = json.loads((tmp_path / "notes" / "minilm-indonesian.json").read_text())["model.safetensors"]
+    whole = (tmp_path / "family" / "minilm-indonesian" / "model.safetensors").stat().st_size
+    assert weights < 0.5 * whole
