@@ -136,7 +136,7 @@ async def body(request: Request, limit: int) -> bytes:
 def parse_json(data: bytes) -> Any:
     """JSON (RFC 8259), null for nothing; Invalid for anything else."""
     try:
-        return json.loads(data or b"null", parse_constant=_no_constant)
+        return json.loads(data.decode() or "null", parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Invalid(f"not JSON: {error}") from None
 
