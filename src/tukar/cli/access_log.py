@@ -9,6 +9,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tukar.cli.failures import printable
+
 # Signed addresses are as good as tokens until they expire. A query may hold what somebody searched for.
 _SIGNED: Final = re.compile(r"^(/lfs/upload/|/lfs/parts/|/xet/xorbs/)[^/]+")
 _log = logging.getLogger("tukar.access")
@@ -42,4 +44,5 @@ class AccessLog:
 
 def redacted(raw_path: bytes) -> str:
     """A path as it may be logged."""
-    return _SIGNED.sub(r"\1***", raw_path.partition(b"?")[0].decode("ascii", "backslashreplace"))
+    path = raw_path.partition(b"?")[0].decode("ascii", "backslashreplace")
+    return printable(_SIGNED.sub(r"\1***", path))

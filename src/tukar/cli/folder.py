@@ -109,12 +109,15 @@ class Folder:
         return self._checksums[name]
 
     def is_taken(self, path: str) -> bool:
-        """Whether anything is at a path."""
-        return os.path.lexists(self.root / path)
+        """Whether anything but a folder is at a path."""
+        return os.path.lexists(self.root / path) and not self._is_folder(path)
 
     def wrote(self, path: str) -> bool:
         """Whether what is at a path is what Tukar put there."""
         return any(self.has(file) for file in self.known.get(path, ()))
+
+    def _is_folder(self, path: str) -> bool:
+        return (self.root / path).is_dir() and not (self.root / path).is_symlink()
 
     def check_ways(self, paths: Iterable[str], going: set[str]) -> None:
         """Refused if a path leads through a link; Conflict if a file is where a folder must be, or the other way round.
@@ -125,9 +128,9 @@ class Folder:
             for parent in parents(path):
                 if (self.root / parent).is_symlink():
                     raise Refused(f"{self.root / parent} is a link, and {path!r} leads through it", hint="remove it")
-                if parent not in going and self.is_taken(parent) and not (self.root / parent).is_dir():
+                if parent not in going and self.is_taken(parent):
                     raise Conflict(f"{self.root / parent} is a file, and a folder is needed there", hint="move it away")
-            if (self.root / path).is_dir() and not self._will_go(path, going):
+            if self._is_folder(path) and not self._will_go(path, going):
                 raise Conflict(f"{self.root / path} is a folder, and a file is needed there", hint="move it away")
 
     def _will_go(self, path: str, going: set[str]) -> bool:
@@ -171,7 +174,7 @@ class Folder:
     def _put(self, item: Missing) -> str:
         path = self.root / item.file.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
+        if self._is_folder(item.file.path):
             for emptied, _, _ in os.walk(path, topdown=False):
                 Path(emptied).rmdir()
         item.incoming.replace(path)

@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 from tukar.cli.endpoint import Endpoint, origin
 from tukar.cli.remote import AGENT, error_of, retry_after, unreachable
 from tukar.cli.replies import malformed
-from tukar.errors import TukarError, Unavailable
+from tukar.errors import Invalid, TukarError, Unavailable
 
 _TIMEOUT: Final = 60.0  # seconds without a byte
 _REDIRECTS: Final = 5
@@ -89,7 +89,7 @@ class Receiver:
             response = self._ask(address, start)
             if response.status not in (301, 302, 303, 307, 308):
                 return self._body(response, start, what)
-            address = urljoin(address, response.headers.get("location", ""))
+            address = _joined(address, response.headers.get("location", ""))
             self._drain(response)
         raise malformed(f"{what}: more than {_REDIRECTS} redirects")
 
@@ -104,7 +104,7 @@ class Receiver:
             self.close()
             raise Cut(unreachable(self._endpoint, error)) from error
         except ValueError:
-            raise malformed("it leads to an address that is none") from None
+            raise _nowhere() from None
 
     def _headers(self, address: str, start: int) -> Mapping[str, str]:
         headers = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
@@ -151,3 +151,14 @@ class Receiver:
         if not response.isclosed():
             self.close()
         return body
+
+
+def _joined(address: str, location: str) -> str:
+    try:
+        return urljoin(address, location)
+    except ValueError:
+        raise _nowhere() from None
+
+
+def _nowhere() -> Invalid:
+    return malformed("it leads to an address that is none")

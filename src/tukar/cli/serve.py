@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import threading
+from asyncio import CancelledError
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -70,6 +71,12 @@ def _log_to_stderr(level: str) -> None:
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if level.lower() != "debug":
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not the tracebacks of requests that were cut off because the hub was stopped."""
+    return record.exc_info is None or record.exc_info[0] is not CancelledError
 
 
 @contextmanager
