@@ -38,12 +38,17 @@ TERMINAL = sys.stdout.isatty()
 
 @dataclass(frozen=True)
 class Row:
-    """One file of the table: its bytes, what it added to the store, and whether it came back the same."""
+    """One file of the table: its bytes, what it added to the store, and whether it came back the same.
+
+    ``pushed`` and ``pulled`` are the seconds that its model took.
+    """
 
     model: str
     path: str
     size: int
     stored: int
+    pushed: float
+    pulled: float
     verified: bool
 
 
@@ -99,10 +104,17 @@ def _tail(path: str | bytes) -> str:
     return "\n".join(Path(os.fsdecode(path)).read_text(errors="replace").splitlines()[-10:])
 
 
+@dataclass
+class Timer:
+    """How long a step took, once it is over."""
+
+    seconds: float = 0.0
+
+
 @contextlib.contextmanager
-def step(doing: str) -> Iterator[None]:
+def step(doing: str) -> Iterator[Timer]:
     """One line of progress: what is being done, and then how long it took."""
-    start, done = time.monotonic(), threading.Event()
+    start, done, timer = time.monotonic(), threading.Event(), Timer()
 
     def spin() -> None:
         for mark in iter("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏" * 10_000):
@@ -114,17 +126,18 @@ def step(doing: str) -> Iterator[None]:
     if TERMINAL:
         spinner.start()
     try:
-        yield
+        yield timer
     except BaseException:
         mark = "✗"
         raise
     else:
         mark = "✓"
     finally:
+        timer.seconds = time.monotonic() - start
         done.set()
         if TERMINAL:
             spinner.join()
-        line = f"  {mark} {doing} {'.' * max(3, 64 - len(doing))} {time.monotonic() - start:5.1f} s"
+        line = f"  {mark} {doing} {'.' * max(3, 64 - len(doing))} {timer.seconds:5.1f} s"
         print(f"\r{line}" if TERMINAL else line, flush=True)
 
 
@@ -181,11 +194,13 @@ def publish(hub: Hub, client: Client, owner: str, family: dict[str, Path], notes
         if published(hub, repository, folder) and (notes / f"{name}.json").exists():
             print(f"  ✓ {repository} is published already")
             continue
-        with step(f"hf upload {repository} ({size(sum((folder / path).stat().st_size for path in files(folder)))})"):
+        with step(
+            f"hf upload {repository} ({size(sum((folder / path).stat().st_size for path in files(folder)))})"
+        ) as timer:
             client.upload(repository, folder)
         there = hub.ask(f"/models/{repository}/sizes/main")["files"]
         added = {file["path"]: file["stored_bytes"] for file in there if file["sha256"] not in before}
-        (notes / f"{name}.json").write_text(json.dumps(added))
+        (notes / f"{name}.json").write_text(json.dumps({"seconds": timer.seconds, "stored": added}))
 
 
 def pull(client: Client, owner: str, family: dict[str, Path], notes: Path) -> tuple[list[Row], dict[str, Path]]:
@@ -193,13 +208,14 @@ def pull(client: Client, owner: str, family: dict[str, Path], notes: Path) -> tu
     rows: list[Row] = []
     pulled: dict[str, Path] = {}
     for name, folder in family.items():
-        with step(f"snapshot_download {owner}/{name}"):
+        with step(f"snapshot_download {owner}/{name}") as timer:
             pulled[name] = client.download(f"{owner}/{name}")
-        stored = json.loads((notes / f"{name}.json").read_text())
+        note = json.loads((notes / f"{name}.json").read_text())
         came = set(files(pulled[name]))
         for path in files(folder):
             same = path in came and sha256(pulled[name] / path) == sha256(folder / path)
-            rows.append(Row(name, path, (folder / path).stat().st_size, stored.get(path, 0), same))
+            sizes = (folder / path).stat().st_size, note["stored"].get(path, 0)
+            rows.append(Row(name, path, *sizes, note["seconds"], timer.seconds, same))
     return rows, pulled
 
 
@@ -214,21 +230,22 @@ def size(count: float) -> str:
 
 def table(rows: Sequence[Row]) -> str:
     """The files, and a total for each model and for all."""
-    lines = [f"  {'':38}{'size':>12}{'stored':>12}   sha256", f"  {'─' * 72}"]
+    rule = f"  {'─' * 79}"
+    lines = [f"  {'':34}{'size':>11}{'stored':>11}{'push':>8}{'pull':>8}  sha256", rule]
     for model in dict.fromkeys(row.model for row in rows):
         mine = [row for row in rows if row.model == model]
-        lines.append(_line(model, mine))
+        lines.append(_line(model, mine, f"{mine[0].pushed:.1f} s", f"{mine[0].pulled:.1f} s"))
         large = [row for row in mine if row.size > 100_000]
         lines += [_line(f"  {row.path}", [row]) for row in large]
         if len(large) < len(mine):
             lines.append(_line(f"  {len(mine) - len(large)} small files", [row for row in mine if row not in large]))
-    return "\n".join([*lines, f"  {'─' * 72}", _line("together", rows)])
+    return "\n".join([*lines, rule, _line("together", rows)])
 
 
-def _line(name: str, rows: Sequence[Row]) -> str:
+def _line(name: str, rows: Sequence[Row], pushed: str = "", pulled: str = "") -> str:
     raw, stored = sum(row.size for row in rows), sum(row.stored for row in rows)
     verified = "✓ equal" if all(row.verified for row in rows) else "✗ DIFFERS"
-    return f"  {name:38}{size(raw):>12}{size(stored):>12}   {verified}"
+    return f"  {name:34}{size(raw):>11}{size(stored):>11}{pushed:>8}{pulled:>8}  {verified}"
 
 
 def demo(hub: Hub, folder: Path) -> bool:

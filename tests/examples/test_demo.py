@@ -40,6 +40,6 @@ def test_publishes_pulls_verifies_and_finds_it_again(tmp_path: Path) -> None:
 def test_says_what_the_child_shares_with_its_base(tmp_path: Path) -> None:
     demo(tmp_path)
 
-    weights = json.loads((tmp_path / "notes" / "minilm-indonesian.json").read_text())["model.safetensors"]
+    weights = json.loads((tmp_path / "notes" / "minilm-indonesian.json").read_text())["stored"]["model.safetensors"]
     whole = (tmp_path / "family" / "minilm-indonesian" / "model.safetensors").stat().st_size
     assert weights < 0.5 * whole
