@@ -51,7 +51,7 @@ def list_(user: str, data: Path | None, output: Output) -> None:
     """
     with administration(data) as hub:
         found = hub.tokens(user)
-    rows = [(t["name"], t["role"], f"…{t['hint']}", date_text(t["created"])) for t in found]
+    rows = [(t["name"], t["role"], t["hint"] and f"…{t['hint']}", date_text(t["created"])) for t in found]
     output.show(found, Table(("name", "role", "ends in", "since"), rows))
 
 
