@@ -33,7 +33,9 @@ def test_no_hub(tukar: Commands, tmp_path: Path) -> None:
     _assert_told(done, "http://127.0.0.1:9 does not answer", "tukar serve", "HF_ENDPOINT")
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "127.0.0.1:8080", "http://", "http://x:port", "http://a b"])
+@pytest.mark.parametrize(
+    "url", ["ftp://x", "127.0.0.1:8080", "http://", "http://x:port", "http://a b", "http://me:secret@x"]
+)
 def test_an_endpoint_that_is_none(tukar: Commands, url: str) -> None:
     done = tukar.at(url)("ls")
     assert done.code == FAILED

@@ -62,7 +62,8 @@ def _check(url: str) -> None:
         scheme, host, _ = origin(url)
     except ValueError:
         scheme, host = "", None
-    if scheme not in ("http", "https") or not host or not url.isascii() or not url.isprintable() or " " in url:
+    is_clean = url.isascii() and url.isprintable() and not set(" @?#") & set(url)
+    if scheme not in ("http", "https") or not host or not is_clean:
         raise Invalid(f"HF_ENDPOINT is not the address of a hub: {url[:200]!r}", hint="write it as http://HOST:PORT")
 
 

@@ -17,6 +17,7 @@ from tukar.types import RepoId
 
 BRANCH: Final = "main"
 CARD: Final = "README.md"
+_CARD_LIMIT: Final = 1 << 20  # a hub reads no more of a card
 _ASKED_AT_ONCE: Final = 256
 _SAMPLE: Final = 512
 _COMMIT_FILES: Final = 1000  # regular files in a commit, and their bytes: a hub holds them in memory
@@ -54,13 +55,13 @@ def create(remote: Remote, repo: RepoId, *, private: bool) -> bool:
     return True
 
 
-def check_card(remote: Remote, files: Sequence[LocalFile]) -> list[str]:
+def check_card(remote: Remote, repo: RepoId, files: Sequence[LocalFile]) -> list[str]:
     """What the hub finds remarkable about the card, if it is among the files. Invalid if it refuses the card."""
-    card = next((file for file in files if file.path == CARD), None)
+    card = next((file for file in files if file.path == CARD and file.size <= _CARD_LIMIT), None)
     if card is None:
         return []
-    content = card.read().decode("utf-8", "replace")
-    told = remote.request("POST", "/api/validate-yaml", json={"content": content, "repoType": "model"}).fields()
+    asked = {"content": card.read().decode("utf-8", "replace"), "repoType": repo.type}
+    told = remote.request("POST", "/api/validate-yaml", json=asked).fields()
     for error in told.items("errors"):
         raise Invalid(f"{card.source}: {error.text('message')}")
     return [warning.text("message") for warning in told.items("warnings")]

@@ -70,7 +70,7 @@ def push(
     repo = options.repo_id(repository, kind)
     files = sources.gather(source, path_in_repo.strip("/"), include, exclude)
     with Remote(Endpoint.from_environment()) as remote:
-        for warning in publishing.check_card(remote, files):
+        for warning in publishing.check_card(remote, repo, files):
             output.note(f"{publishing.CARD}: {warning}")
         created = publishing.create(remote, repo, private=private)
         done, made = _push(remote, repo, files, message, output)
