@@ -75,6 +75,13 @@ def held(tx: Transaction, repository_id: int, digests: Iterable[str]) -> dict[st
     return _among(tx, digests, linked)
 
 
+def elsewhere(tx: Transaction, identity: Identity, repository_id: int, digests: Iterable[str]) -> set[str]:
+    """Of these sha256, those that another repository, which they may read, links as well."""
+    other = (_LINKS.file_id == files.c.id) & (_LINKS.repository_id != repository_id)
+    readable = (_LINKS.repository_id == tables.repositories.c.id) & rights.readable(identity)
+    return set(_among(tx, digests, sa.exists().where(other, readable)))
+
+
 def holds(tx: Transaction, repository_id: int, sha256: str) -> bool:
     """Whether some commit of the repository links the file."""
     return bool(held(tx, repository_id, [sha256]))

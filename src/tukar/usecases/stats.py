@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from tukar.catalog import possessions, repositories, revisions, trees
@@ -29,12 +29,18 @@ def totals(services: Services) -> Totals:
 
 
 def repository_sizes(services: Services, identity: Identity, repo_id: RepoId, revision: str) -> RepositorySizes:
-    """The sizes of the files of a revision; what they share with files that the asker may not read is not told."""
+    """The sizes of the files of a revision.
+
+    A file that another repository has as well is shared, all of it. What is shared with what the asker may not read is
+    not told.
+    """
     with services.database.read() as tx:
         repository = repositories.get(tx, identity, repo_id)
         commit = revisions.resolve(tx, repository, revision)
         entries = [e for e in trees.listing(tx, repository.id, commit.tree_oid, recursive=True) if e.kind == "file"]
         digests = {entry.sha256 for entry in entries if entry.sha256}
         found = sizes.file_sizes(tx, digests, partial(possessions.in_reach, identity))
+        for sha256 in possessions.elsewhere(tx, identity, repository.id, digests):
+            found[sha256] = replace(found[sha256], own=0)
         listed = tuple((entry, found[entry.sha256]) for entry in entries if entry.sha256)
         return RepositorySizes(repository, commit, listed)
