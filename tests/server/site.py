@@ -218,10 +218,7 @@ def site(folder: Path, **settings: Any) -> Iterator[Site]:
 @contextmanager
 def serve(hub: Hub) -> Iterator[str]:
     """The hub's address while it is served."""
-    # asyncio lets answers go at once (TCP_NODELAY) where the socket says that it is TCP's.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
+    listener = listen()
     server = uvicorn.Server(uvicorn.Config(build_app(hub), log_config=None, access_log=False, server_header=False))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()
@@ -230,3 +227,12 @@ def serve(hub: Hub) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def listen() -> socket.socket:
+    """A socket that listens on a free port of this machine."""
+    # asyncio lets answers go at once (TCP_NODELAY) where the socket says that it is TCP's.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    return listener

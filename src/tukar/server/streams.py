@@ -55,12 +55,18 @@ class PiecesResponse(Response):
         self, pieces: Pieces, length: int, status_code: int = 200, headers: dict[str, str] | None = None
     ) -> None:
         super().__init__(None, status_code, {**(headers or {}), "Content-Length": str(length)})
-        self._pieces = pieces
+        self._pieces = (piece for piece in pieces if len(piece))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response; of one to HEAD only what comes before the body."""
         self._limiter = READS.get(Request(scope))
-        piece = b"" if scope["method"] == "HEAD" else await self._next()
+        try:
+            await self._send(scope["method"] == "HEAD", receive, send)
+        finally:
+            self._pieces.close()
+
+    async def _send(self, head_only: bool, receive: Receive, send: Send) -> None:
+        piece = b"" if head_only else await self._next()
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         failure: TukarError | None = None
         async with create_task_group() as group:
@@ -93,11 +99,7 @@ class PiecesResponse(Response):
         return None
 
     async def _next(self) -> bytes | memoryview:
-        return await to_thread.run_sync(_first_of, self._pieces, limiter=self._limiter)
-
-
-def _first_of(pieces: Pieces) -> bytes | memoryview:
-    return next((piece for piece in pieces if len(piece)), b"")
+        return await to_thread.run_sync(lambda: next(self._pieces, b""), limiter=self._limiter)
 
 
 async def _cancel_when_gone(receive: Receive, scope: CancelScope) -> None:
