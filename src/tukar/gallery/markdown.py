@@ -31,7 +31,7 @@ MAX_LINES: Final = 20_000
 MAX_AMPERSANDS: Final = 20_000  # writing them into one text takes the sanitiser quadratic time
 MAX_BLOCKS: Final = 50_000  # tokens of blocks: paragraphs, cells, items
 MAX_INLINE: Final = 32 << 10  # characters of one paragraph or cell; a longer one is shown without markup
-MAX_STEPS: Final = 300_000  # places at which the parser looks for markup; where an address may begin they count more
+MAX_STEPS: Final = 150_000  # places at which the parser looks for markup; where an address may begin they count more
 MAX_DELIMITERS: Final = 2_000  # * _ ~ of one paragraph: pairing them takes quadratic time
 ADDRESS_STEPS: Final = 8
 MAX_TAGS: Final = 10_000  # of raw HTML: closing nested lists takes quadratic time
@@ -101,7 +101,7 @@ def _check_delimiters(state: StateInline) -> None:
 def _check_output(state: StateCore) -> None:
     tags = size = 0
     for token in _walk(state.tokens):
-        size += len(token.content) + sum(len(str(value)) for value in token.attrs.values())
+        size += len(escape(token.content)) + sum(len(str(value)) for value in token.attrs.values())
         if token.type in ("html_block", "html_inline"):
             tags += token.content.count("<")
     if size > MAX_OUTPUT or tags > MAX_TAGS:
