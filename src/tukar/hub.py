@@ -15,7 +15,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -35,6 +35,7 @@ from tukar.objects.gc import sweep_landings
 from tukar.objects.store import ObjectStore
 from tukar.storage.base import Storage
 from tukar.storage.folder import FolderStorage, make_durable
+from tukar.storage.oserrors import os_errors_unavailable
 from tukar.storage.remote import ObjectStoreStorage
 from tukar.storage.retry import RetryStorage
 from tukar.usecases import accounts, background
@@ -69,28 +70,35 @@ def open_hub(config: Config, clock: Callable[[], float] = time.time) -> Iterator
 
     Unavailable if another process holds it, or if it cannot be made.
     """
-    make_durable(config.data)
+    with _opening(config.data):
+        make_durable(config.data)
     with _lock(config.data):
         database = Database(config.database)
         try:
             migrate(database)
             if database.is_sqlite:
-                make_durable(config.data / "objects")  # and with it the entry of the database's file
+                with _opening(config.data):
+                    make_durable(config.data / "objects")  # and with it the entry of the database's file
             yield _compose(config, database, clock)
         finally:
             database.close()
 
 
+def _opening(data: Path) -> AbstractContextManager[None]:
+    return os_errors_unavailable(f"open the data folder {data}")
+
+
 @contextmanager
 def _lock(data: Path) -> Iterator[None]:
     lock = FileLock(data / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise Unavailable(
-            f"another process has the data folder {data} open",
-            hint="let commands speak to the running hub: set HF_ENDPOINT and HF_TOKEN instead of --data",
-        ) from None
+    with _opening(data):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise Unavailable(
+                f"another process has the data folder {data} open",
+                hint="let commands speak to the running hub: set HF_ENDPOINT and HF_TOKEN instead of --data",
+            ) from None
     try:
         yield
     finally:
@@ -99,12 +107,9 @@ def _lock(data: Path) -> Iterator[None]:
 
 def _compose(config: Config, database: Database, clock: Callable[[], float]) -> Hub:
     storage = _storage(config)
-    staging = config.data / "staging"
-    shutil.rmtree(staging, ignore_errors=True)
-    spool = staging / "spool"
-    spool.mkdir(parents=True)
+    spool, staging = _volatile(config.data)
     objects = ObjectStore(database, storage)
-    services = Services(database, objects, XorbStore(database, objects, Staging(staging / "xorbs")), clock)
+    services = Services(database, objects, XorbStore(database, objects, staging), clock)
     sweep_landings(database, storage)
     with database.write() as tx:
         epochs.begin(tx)  # what was staged is gone, and the folder may be a restored backup
@@ -120,6 +125,16 @@ def _compose(config: Config, database: Database, clock: Callable[[], float]) -> 
         database, background.handlers(services, config), recurring=background.recurring(config), clock=clock
     )
     return Hub(config, services, bytes.fromhex(secret), spool, runner, token)
+
+
+def _volatile(data: Path) -> tuple[Path, Staging]:
+    """The folders for what is on its way in, emptied."""
+    folder = data / "staging"
+    with _opening(data):
+        shutil.rmtree(folder, ignore_errors=True)
+        spool = folder / "spool"
+        spool.mkdir(parents=True)
+        return spool, Staging(folder / "xorbs")
 
 
 def _storage(config: Config) -> Storage:
