@@ -194,6 +194,6 @@ def check_path(text: str) -> str:
     ):
         raise Invalid(
             f"not a valid path in a repository: {text[:200]!r}",
-            hint="use '/' between at most 64 names, not at the start; no '.', '..', '.git', no backslash, no control code",
+            hint="use '/' between at most 64 names; no '.', '..' or '.git', no backslash, no control character",
         )
     return text
