@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, Table
 
-from tukar.database import metadata
-from tukar.objects.tables import RowId
+from tukar.database import RowId, metadata
 
 xorbs = Table(
     "xorbs",

@@ -20,8 +20,7 @@ from sqlalchemy import (
     func,
 )
 
-from tukar.database import metadata
-from tukar.objects.tables import RowId
+from tukar.database import RowId, metadata
 
 # Ids of users and repositories are never given out again: what still remembers one must not meet its successor.
 users = Table(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
@@ -27,10 +28,15 @@ _POSTGRES_WRITE_LOCK: Final = 0x74756B61  # "tuka"; any constant that no other p
 
 
 class Database:
-    """A database by its SQLAlchemy URL, e.g. ``sqlite:////srv/tukar/database.sqlite``."""
+    """A database by its SQLAlchemy URL, e.g. ``sqlite:////srv/tukar/database.sqlite``.
 
-    def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+    Args:
+        url: where it is.
+        patience: seconds that a write transaction waits for another process's on SQLite; then Unavailable.
+    """
+
+    def __init__(self, url: str, patience: float = 60.0) -> None:
+        self.engine = _engine(url, patience)
         # SQLite's own wait for the write lock polls; a lock of ours hands it over at once and in order.
         self._writing = threading.Lock()
 
@@ -42,9 +48,12 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that sees one state of the database and changes nothing."""
-        with _clear_errors(), self.engine.connect() as connection, connection.begin() as transaction:
-            yield connection
-            transaction.rollback()
+        with _clear_errors(), self.engine.connect() as connection:
+            if not self.is_sqlite:  # which knows no other; PostgreSQL's default shows each statement a state of its own
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin() as transaction:
+                yield connection
+                transaction.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -70,20 +79,22 @@ class Database:
         self.engine.dispose()
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, patience: float) -> Engine:
     engine = sa.create_engine(url, pool_size=8, max_overflow=64)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", partial(_prepare_sqlite, patience))
         event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(connection: sa.engine.interfaces.DBAPIConnection, _: ConnectionPoolEntry) -> None:
+def _prepare_sqlite(
+    patience: float, connection: sa.engine.interfaces.DBAPIConnection, _: ConnectionPoolEntry
+) -> None:
     # The driver must not open transactions by itself: it would begin them deferred, and a deferred transaction that
     # writes after another has written fails instead of waiting.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 60000")
+    cursor.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
     cursor.execute("PRAGMA journal_mode = WAL")
     # FULL: in WAL mode the default (NORMAL) would lose the last commits in a power cut.
     cursor.execute("PRAGMA synchronous = FULL")

@@ -6,7 +6,7 @@ protocols write them.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text
 
 metadata = MetaData(
     naming_convention={
@@ -17,6 +17,9 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+# SQLite gives row ids only to columns that are declared INTEGER.
+RowId = BigInteger().with_variant(Integer, "sqlite")
 
 settings = Table(
     "settings",

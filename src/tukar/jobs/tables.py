@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Table, Text
 
-from tukar.database import metadata
-
-# SQLite gives row ids only to columns that are declared INTEGER.
-RowId = BigInteger().with_variant(Integer, "sqlite")
+from tukar.database import RowId, metadata
 
 jobs = Table(
     "jobs",
