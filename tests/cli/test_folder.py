@@ -167,6 +167,17 @@ def test_a_marker_that_is_none(tukar: Commands, name: str, pulled: Path) -> None
     assert "is not what Tukar wrote" in done.stderr
 
 
+def test_a_marker_that_names_files_elsewhere(tukar: Commands, name: str, pulled: Path, tmp_path: Path) -> None:
+    precious = write(tmp_path, {"precious.txt": ONE["a.txt"]}) / "precious.txt"
+    path = pulled / ".tukar/snapshot.json"
+    marker = json.loads(path.read_text())
+    for file in marker["files"]:
+        file["path"] = "../precious.txt" if file["path"] == "a.txt" else file["path"]
+    path.write_text(json.dumps(marker))
+    assert tukar("pull", name, "--to", pulled, "--force").code == 1
+    assert precious.read_bytes() == ONE["a.txt"]
+
+
 @pytest.mark.parametrize(
     "paths", [("a.txt", "A.TXT"), ("x/a", "X/b/c", "x/B"), ("caf\u00e9", "cafe\u0301"), ("a", "A/b")]
 )
