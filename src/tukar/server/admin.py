@@ -55,7 +55,8 @@ def add_token(request: Request, value: Any) -> Response:
     if role not in ("read", "write"):
         raise Invalid("a token's role is 'read' or 'write'")
     token = accounts.add_token(hub(request).services, identity(request), user, name, role)
-    return JSONResponse({"user": user, "name": name, "role": role, "token": token})
+    value = {"user": user, "name": name, "role": role, "token": token}
+    return JSONResponse(value, headers={"Cache-Control": "no-store"})
 
 
 def list_tokens(request: Request) -> Response:
