@@ -151,8 +151,15 @@ class Folder:
         """What the disk has room for."""
         return shutil.disk_usage(self.root).free
 
-    def place(self, new: Marker, fetched: Sequence[Missing], going: Iterable[str]) -> None:
-        """Steps 3 to 5."""
+    def place(self, new: Marker, fetched: Sequence[Missing], going: Sequence[str]) -> None:
+        """Steps 3 to 5; only the last if the files are in place already."""
+        if fetched or going or not self.snapshot:
+            self._move(new, fetched, going)
+        marker.write(self._snapshot, new)
+        self._placing.unlink(missing_ok=True)
+        shutil.rmtree(self._incoming, ignore_errors=True)
+
+    def _move(self, new: Marker, fetched: Sequence[Missing], going: Sequence[str]) -> None:
         before = tuple(file for files in self.known.values() for file in files)
         marker.write(self._placing, Marker(new.hub, new.repo, new.revision, new.commit, tuple({*before, *new.files})))
         self._snapshot.unlink(missing_ok=True)
@@ -160,9 +167,6 @@ class Folder:
         touched = {self._delete(path) for path in going} | {self._put(item) for item in fetched}
         for folder in sorted(self._existing(touched)):
             sync_folder(folder)
-        marker.write(self._snapshot, new)
-        self._placing.unlink()
-        shutil.rmtree(self._incoming, ignore_errors=True)
 
     def _delete(self, path: str) -> str:
         (self.root / path).unlink()

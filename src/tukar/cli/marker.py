@@ -12,7 +12,7 @@ from tukar.cli.checksums import Checksum
 from tukar.cli.replies import Fields, parse
 from tukar.cli.tree import RemoteFile
 from tukar.errors import Invalid
-from tukar.types import RepoId
+from tukar.types import RepoId, check_path
 
 _FORMAT: Final = 1
 
@@ -69,7 +69,9 @@ def read(path: Path) -> Marker | None:
 
 def _file(found: Fields) -> RemoteFile:
     algorithm: Any = "sha256" if "sha256" in found else "git-blob"
-    return RemoteFile(found.text("path"), found.number("size"), Checksum(algorithm, found.text(algorithm)))
+    # Checked like one from a hub: the folder, and so the marker, may be somebody else's.
+    path = check_path(found.text("path"))
+    return RemoteFile(path, found.number("size"), Checksum(algorithm, found.text(algorithm)))
 
 
 def write(path: Path, marker: Marker) -> None:
