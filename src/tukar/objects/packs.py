@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from types import TracebackType
@@ -111,7 +111,8 @@ class PackWriter:
 
     def __enter__(self) -> Self:
         self._blob = self._create.__enter__()
-        self._write(HEADER)
+        with self._abandoned_on_error():
+            self._write(HEADER)
         return self
 
     def add(self, digest: Digest, kind: int, codec: Codec, tensor: TensorView, block_size: int) -> Record:
@@ -149,12 +150,17 @@ class PackWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            try:
+            with self._abandoned_on_error():
                 self._write(encode_footer(self.records))
-            except BaseException as failed:
-                self._create.__exit__(type(failed), failed, failed.__traceback__)
-                raise
         self._create.__exit__(kind, error, trace)
+
+    @contextmanager
+    def _abandoned_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self._create.__exit__(type(error), error, error.__traceback__)
+            raise
 
 
 def _block_entry(codec: Codec, meta: bytes, stored: bytes, raw_size: int) -> bytes:
