@@ -12,31 +12,30 @@ from tukar.errors import Unavailable
 from tukar.hub import open_hub
 
 
-def test_two_hubs_cannot_have_one_folder(tmp_path: Path) -> None:
-    with open_hub(Config(data=tmp_path / "data")):
-        with pytest.raises(Unavailable, match="another process has"):
-            with open_hub(Config(data=tmp_path / "data")):
-                pass
-    with open_hub(Config(data=tmp_path / "data")):
+def open_and_close(data: Path) -> None:
+    with open_hub(Config(data=data)):
         pass
+
+
+def test_two_hubs_cannot_have_one_folder(tmp_path: Path) -> None:
+    with open_hub(Config(data=tmp_path / "data")), pytest.raises(Unavailable, match="another process has"):
+        open_and_close(tmp_path / "data")
+    open_and_close(tmp_path / "data")
 
 
 def test_the_folder_above_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(Unavailable, match="cannot open the data folder"):
-        with open_hub(Config(data=tmp_path / "file" / "data")):
-            pass
+        open_and_close(tmp_path / "file" / "data")
 
 
 @pytest.mark.parametrize("name", ["lock", "objects", "staging/spool"])
 def test_something_else_is_in_the_way(tmp_path: Path, name: str) -> None:
     place = tmp_path / "data" / name
-    with open_hub(Config(data=tmp_path / "data")):
-        pass
+    open_and_close(tmp_path / "data")
     _put_in_the_way(place)
     with pytest.raises(Unavailable):
-        with open_hub(Config(data=tmp_path / "data")):
-            pass
+        open_and_close(tmp_path / "data")
 
 
 def _put_in_the_way(place: Path) -> None:

@@ -1,0 +1,182 @@
+"""A hub as a process, killed again and again while somebody works with it.
+
+python -m faults.hub.siege [--kills N] [--seed S]     (in tests/)
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import httpx
+
+from .contents import sha256
+from .process import Died, Server
+from .remote import Remote
+from .steps import FOREVER, AddToken, AddUser, Check, Collect, Commit, Create, Delete, Send, Step
+from .verify import Promises, do, needed_before
+from .world import World
+
+_KILLS_PER_HUB = 15  # then a new one: what is stored is read again after every kill
+_MOST_STEPS = 400  # of the disk, until a counted kill
+_MOST_SECONDS = 0.6  # until one by the clock
+
+
+@dataclass
+class Siege:
+    """One hub, and what it has promised.
+
+    Attributes:
+        killed: what was under way at each kill.
+    """
+
+    server: Server
+    random: Random
+    made: Promises = field(default_factory=Promises)
+    killed: list[str] = field(default_factory=list)
+    _number: int = 0
+
+    def __post_init__(self) -> None:
+        self.hub = Remote(self.server.url)
+
+    def round(self) -> None:
+        """Work until the hub is killed, start it again, and see that it kept its promises; AssertionError if not."""
+        with self._killing():
+            self._work()
+        self._restart()
+        self._look()
+        for step in list(self.made.pending.values()):
+            self.made.world = do([*needed_before(step), step], self.hub, self.made.world)
+        self.made.pending.clear()
+        assert self.made.world.differences(self.hub.look()) == []
+
+    @contextmanager
+    def _killing(self) -> Iterator[None]:
+        """At a random step of the disk, or after a random time."""
+        if self.random.random() < 0.6:
+            self.server.arm(self.random.randrange(1, _MOST_STEPS))
+            yield
+        else:
+            timer = threading.Timer(self.random.random() * _MOST_SECONDS, self.server.process.kill)
+            timer.start()
+            yield
+            timer.join()
+        self.server.process.wait()
+
+    def _work(self) -> None:
+        while True:
+            step = self._next()
+            self.made.pending["now"] = step
+            try:
+                answer = step.do(self.hub)
+            except httpx.TransportError:
+                self.killed.append(type(step).__name__)
+                return
+            self.made.world = self.made.pending.pop("now").after(self.made.world, answer)
+
+    def _restart(self) -> None:
+        """Sometimes it dies at the start as well."""
+        if self.random.random() < 0.25:
+            with suppress(Died):
+                self.server.start(self.random.randrange(1, 120))
+            if self.server.process.poll() is not None:
+                self.killed.append("start")
+            else:
+                self.server.kill()
+        self.server.start()
+
+    def _look(self) -> None:
+        found = self.hub.look()
+        differences = [expected.differences(found) for expected in self.made.possible()]
+        assert not all(differences), min(differences, key=len)
+        for token, user in self.made.world.tokens.items():
+            assert self.hub.holder(token) == user
+        assert self.hub.check() == []
+
+    def _next(self) -> Step:
+        """Something that makes sense now."""
+        world, random = self.made.world, self.random
+        self._number += 1
+        number, repositories = self._number, sorted(world.repositories)
+        if not repositories or random.random() < 0.08:
+            return Create(f"admin/r{number}")
+        repository = random.choice(repositories)
+        match random.choices(("send", "commit", "collect", "drop", "people", "check"), (8, 8, 3, 1, 1, 1))[0]:
+            case "send":
+                return Send(f"{random.choice(('model', 'noise', 'xet', 'gguf'))} {random.randrange(30)}")
+            case "commit":
+                return self._commit(repository, number, world)
+            case "collect":
+                return Collect(random.choice((0, FOREVER, FOREVER)))
+            case "drop":
+                return Delete(repository)
+            case "people":
+                return random.choice((AddUser(f"user{number}"), AddToken("admin", f"token {number}")))
+            case _:
+                return Check()
+
+    def _commit(self, repository: str, number: int, world: World) -> Commit:
+        """Contents that were sent are linked, and now and then a file is deleted."""
+        changes: dict[str, str | None] = {"README.md": f"text {number}"}
+        paths = sorted(file.path for file in world.repositories[repository][-1].files - {"README.md"})
+        for name in sorted(self.hub.sent):
+            if _is_here(name, world) and self.random.random() < 0.3:
+                changes[f"sub/{name.replace(' ', '-')}"] = name
+        if paths and self.random.random() < 0.3:
+            changes[self.random.choice(paths)] = None
+        return Commit(repository, f"commit {number}", changes)
+
+
+def _is_here(name: str, world: World) -> bool:
+    return sha256(name) in world.sent
+
+
+def siege(folder: Path, kills: int, seed: int) -> Counter[str]:
+    """Kill hubs so often; what was under way. AssertionError, with the seed and the log's place, where one failed."""
+    random, killed = Random(seed), Counter[str]()
+    while killed.total() < kills:
+        server = Server(folder / f"data-{killed.total()}")
+        server.start()
+        besieged = Siege(server, random)
+        try:
+            while len(besieged.killed) < min(_KILLS_PER_HUB, kills - killed.total()):
+                besieged.round()
+        except Exception as error:
+            error.add_note(f"seed {seed}, after {killed.total()} + {len(besieged.killed)} kills\n{_tail(server.log)}")
+            raise
+        finally:
+            server.kill()
+            besieged.hub.close()
+        killed.update(besieged.killed)
+    return killed
+
+
+def _tail(log: Path) -> str:
+    return log.read_text()[-3000:]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as folder:
+        killed = siege(Path(folder), asked.kills, asked.seed)
+    print(f"kills: {killed.total()}, seed {asked.seed}: {dict(killed.most_common())}; no fault")
+    print(f"time: {time.monotonic() - began:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
