@@ -87,9 +87,7 @@ def _engine(url: str, patience: float) -> Engine:
     return engine
 
 
-def _prepare_sqlite(
-    patience: float, connection: sa.engine.interfaces.DBAPIConnection, _: ConnectionPoolEntry
-) -> None:
+def _prepare_sqlite(patience: float, connection: sa.engine.interfaces.DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # The driver must not open transactions by itself: it would begin them deferred, and a deferred transaction that
     # writes after another has written fails instead of waiting.
     connection.isolation_level = None
