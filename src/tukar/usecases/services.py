@@ -10,9 +10,9 @@ from tukar.database import Database
 from tukar.objects.store import ObjectStore
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Services:
-    """The parts of a running hub, as the composition root put them together.
+    """The parts of a running hub, as the composition root put them together. Two are never equal.
 
     Attributes:
         clock: seconds since the epoch.
