@@ -86,11 +86,7 @@ def test_input_beyond_the_limit_is_left_out() -> None:
 
 
 def test_formatting_that_differs_does_not_multiply() -> None:
-    """The attack of the sanitiser's step 1: n formatting elements that differ, and m paragraphs."""
-    html = markdown.render("".join(f"<b id={n}>" for n in range(2_000)) + "<p>" * 2_000, PLACE).html
-    assert len(read_open(html)) < 10_000
+    """The attack of the sanitiser's step 1: 300 formatting elements that differ, and 300 paragraphs."""
+    html = markdown.render("".join(f"<b id={n}>" for n in range(300)) + "<p>x" * 300, PLACE).html
+    assert len(read(html)) < 5_000
     assert list(harm(html)) == []
-
-
-def read_open(html: str) -> list[str]:
-    return [element.tag for element in read(html)]

@@ -47,20 +47,21 @@ def link(address: str, place: Place) -> str | None:
 
 
 def is_remote(address: str) -> bool:
-    """Whether an address names a scheme or another host. Browsers read a backslash as a slash."""
-    return bool(_SCHEME.match(address)) or address.replace("\\", "/").startswith("//")
+    """Whether an address names a scheme or another host."""
+    return bool(_SCHEME.match(address)) or address.startswith("//")
 
 
 def _absolute(address: str) -> str | None:
     scheme = _SCHEME.match(address)
     if scheme is None:
-        return f"https:{address.replace(chr(92), '/')}"
+        return f"https:{address}"
     return address if scheme[1].lower() in ("http", "https", "mailto") else None
 
 
 def _local(address: str, place: Place) -> str | None:
     path, _, fragment = address.partition("#")
-    path = unquote(path.partition("?")[0].replace("\\", "/"))
+    # As browsers do: to them a backslash is a slash.
+    path = unquote(path.partition("?")[0]).replace("\\", "/")
     inside = posixpath.normpath("/" + path).lstrip("/")
     anchor = f"#{quote(unquote(fragment), safe='')}" if fragment else ""
     if path.startswith("/"):

@@ -50,7 +50,7 @@ class FileLine:
     Attributes:
         size: as it was pushed.
         stored: of everything that it is rebuilt from, as it is stored.
-        own: of these, what no other file uses.
+        own: of these, what nothing else uses that the reader may see.
     """
 
     path: str
@@ -60,7 +60,7 @@ class FileLine:
 
     @property
     def shared(self) -> int:
-        """Stored bytes that other files use as well."""
+        """Stored bytes that are used elsewhere as well."""
         return self.stored - self.own
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from tukar.catalog.values import Entry
@@ -47,15 +51,29 @@ def _list(services: Services, sha256s: Mapping[str, str], start: int) -> dict[st
     return listed
 
 
-# Cached, because a large header takes a second to read; a few, because each may be some 300 KB.
-@lru_cache(maxsize=32)
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """All tensors of a file: how many, and pages of ``MAX_TENSORS`` as compressed JSON, some 10 bytes a tensor."""
+
+    count: int
+    pages: tuple[bytes, ...]
+
+
 def _tensors(services: Services, sha256: str, start: int) -> Tensors:
+    packed = _pack(services, sha256)
+    first, before = divmod(start, MAX_TENSORS)
+    rows = [row for page in packed.pages[first : first + 2] for row in json.loads(zlib.decompress(page))]
+    shown = (TensorLine(name, dtype, tuple(shape), size) for name, dtype, shape, size in rows)
+    return Tensors(tuple(islice(shown, before, before + MAX_TENSORS)), start, packed.count)
+
+
+# Cached, because a header of 100,000 tensors takes seconds to read, and there are 200 pages of them.
+@lru_cache(maxsize=4)
+def _pack(services: Services, sha256: str) -> _Packed:
     found = describe.layout(services, sha256).tensors
-    shown = (
-        TensorLine(tensor.name, tensor.dtype, tensor.shape, tensor.nbytes)
-        for tensor in found[start : start + MAX_TENSORS]
-    )
-    return Tensors(tuple(shown), start, len(found))
+    rows = [(tensor.name, tensor.dtype, tensor.shape, tensor.nbytes) for tensor in found]
+    pages = (json.dumps(rows[at : at + MAX_TENSORS]) for at in range(0, len(rows), MAX_TENSORS))
+    return _Packed(len(rows), tuple(zlib.compress(page.encode(), 1) for page in pages))
 
 
 def _most_first(parameters: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
