@@ -70,7 +70,8 @@ def _log_to_stderr(level: str) -> None:
         raise Invalid(f"not a level to log at: {level[:40]!r}", hint=f"use {', '.join(_LEVELS)}")
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if level.lower() != "debug":
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        for chatty in ("uvicorn", "alembic"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").addFilter(_is_news)
 
 
@@ -177,7 +178,7 @@ def _server(hub: Hub) -> uvicorn.Server:
         AccessLog(build_app(hub)),
         log_config=None,
         access_log=False,  # it would log signed addresses, which are as good as tokens
-        lifespan="off",
+        lifespan="on",
         http="httptools",
         loop="uvloop",
         server_header=False,
