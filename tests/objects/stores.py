@@ -17,7 +17,7 @@ from tukar.objects.gc import Collected, Collector
 from tukar.objects.landing import Landing
 from tukar.objects.reading import BlockCache, FileReader
 from tukar.objects.sources import BytesSource
-from tukar.objects.tables import files
+from tukar.objects.tables import files, packs
 from tukar.storage.base import Storage
 from tukar.types import Digest
 
@@ -63,6 +63,11 @@ class Store:
         return Collector(self.database, self.storage, self._needed, lambda _, ids: self.freed.extend(ids)).run(
             now, grace
         )
+
+    def make_sparse(self) -> None:
+        """Have the index take half of every pack for dead, so that the next gc rewrites all of them."""
+        with self.database.write() as tx:
+            tx.execute(packs.update().values(content=packs.c.content * 2))
 
     def check(self, storage: Storage | None = None) -> list[Finding]:
         return list(Checker(self.database, storage or self.storage).run())

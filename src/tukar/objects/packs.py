@@ -79,6 +79,11 @@ class Record:
         """Bytes of its stored blocks."""
         return sum(length for length, _, _ in _BLOCK.iter_unpack(self.table))
 
+    @property
+    def is_well_formed(self) -> bool:
+        """Whether there is an entry for every block."""
+        return len(self.table) == -(-self.size // self.block_size) * _BLOCK.size
+
     def blocks(self, start: int = 0, stop: int | None = None) -> list[Block]:
         """The blocks that hold the raw bytes ``start`` to ``stop``, in order."""
         stop = self.size if stop is None else stop
@@ -222,7 +227,7 @@ def _records(footer: bytes) -> Iterator[Record]:
         record = Record(
             Digest(digest), kind, size, codec, block_size, start, footer[meta_at:table_at], footer[table_at:at]
         )
-        if zero or start != offset or at > len(footer) or block_size == 0 or blocks != -(-size // block_size):
+        if zero or start != offset or at > len(footer) or block_size == 0 or not record.is_well_formed:
             raise Corrupt("a pack's footer is malformed")
         offset += record.stored_size
         yield record
