@@ -28,8 +28,8 @@ class Storage(Protocol):
 
     Keys are ``/``-separated relative paths of letters, digits, ``-``, ``_`` and ``.``, at most 512 bytes, as in
     ``storage.keys``: no component begins with ``.``, and nothing lies below ``tmp/``. A malformed key, prefix or range
-    is Invalid. A blob is written once, whole, and is then immutable until it is deleted; callers never use a key again for
-    other bytes. Every method may be called from any thread.
+    is Invalid. A blob is written once, whole, and is then immutable until it is deleted; callers never use a key again
+    for other bytes. Every method may be called from any thread.
     """
 
     def create(self, key: str) -> AbstractContextManager[Writer]:
