@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tukar import errors
+from tukar.gallery.routes import error_response
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +103,8 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     """No such route, or no such method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
     message = f"{error.detail}: {request.method} {request.scope['path']}"
+    if request.method == "GET" and "text/html" in request.headers.get("accept", ""):  # a person's browser
+        return error_response(error.status_code, message)
     return json_error(error.status_code, message, headers=dict(error.headers or {}))
 
 
