@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import accumulate
 from types import TracebackType
 from typing import Final, Self
 
@@ -20,17 +21,18 @@ from tukar import formats
 from tukar.codecs.base import TensorView
 from tukar.codecs.choose import choose
 from tukar.database import Database, Transaction
-from tukar.errors import Corrupt, Invalid
+from tukar.errors import Corrupt, Invalid, NotFound
 from tukar.objects import index, manifests
-from tukar.objects.index import Location
+from tukar.objects.index import Location, StoredPart
 from tukar.objects.packs import CONTENT, MANIFEST, PackWriter, key
-from tukar.objects.reading import BlockCache, read_object
+from tukar.objects.reading import BlockCache, read_parts
 from tukar.objects.sources import BytesSource, SliceSource, steps
 from tukar.storage.base import Storage
 from tukar.types import ByteSource, Digest, Layout, Manifest, Part
 
 BLOCK_SIZE: Final = 1 << 20
 PACK_SIZE: Final = 128 << 20
+_FOOTER_SIZE: Final = 32 << 20  # a footer is read whole
 _GROUP_BYTES: Final = 16 << 20  # looked up together, and then read again while still in the page cache
 _GROUP_PIECES: Final = 2048
 
@@ -90,14 +92,14 @@ class Landing:
 
         With ``sha256`` given, the bytes must have it: a mismatch is found here or in ``seal``, and is Invalid.
         """
-        if sha256 is None or self._is_known(sha256):
+        if sha256 is None or sha256 in self._landed or self._is_known(sha256):
             actual = _sha256(source)
             if sha256 not in (None, actual):
                 raise _mismatch(str(sha256), actual)
             sha256 = actual
         if sha256 in self._landed:
-            return sha256
-        if self._is_known(sha256):
+            self.on_progress(source.size)
+        elif self._is_known(sha256):
             self._known.add(sha256)
             self.on_progress(source.size)
         else:
@@ -141,7 +143,7 @@ class Landing:
                 self._fresh[digest] = Location(pack.id, record)
 
     def _pack(self) -> PackWriter:
-        if self._packs and self._packs[-1].size < self.pack_size:
+        if self._packs and self._packs[-1].size < self.pack_size and self._packs[-1].footer_size < _FOOTER_SIZE:
             return self._packs[-1]
         self._open.close()
         pack_id = secrets.token_hex(16)
@@ -165,16 +167,23 @@ class Landing:
         expected = landed.manifest.sha256
         hasher = hashlib.sha256()
         for group in index.batches(landed.manifest.parts):
-            locations = self._locations(group)
-            for part in group:
-                for data in read_object(self.storage, BlockCache(0), locations[part.digest], 0, part.length):
-                    hasher.update(data)
+            for data in self._rebuilt(group):
+                hasher.update(data)
         if hasher.hexdigest() == expected:
             return
         actual = _sha256(landed.source)
         if actual != expected:
             raise _mismatch(expected, actual)
         raise Corrupt(f"the file {actual} was not rebuilt as it arrived; nothing of it was kept", hint="try again")
+
+    def _rebuilt(self, parts: Sequence[Part]) -> Iterator[bytes | memoryview]:
+        locations = self._locations(parts)
+        starts = list(accumulate((part.length for part in parts), initial=0))
+        stored = [StoredPart(start, p.length, locations[p.digest]) for start, p in zip(starts, parts, strict=False)]
+        try:
+            yield from read_parts(self.database, self.storage, BlockCache(0), stored, 0, starts[-1])
+        except NotFound:
+            raise index.FreedMeanwhile from None
 
     def _locations(self, parts: Sequence[Part]) -> dict[Digest, Location]:
         wanted = {part.digest for part in parts}

@@ -112,6 +112,7 @@ class PackWriter:
         self.id = pack_id
         self.records: list[Record] = []
         self.size = 0
+        self.footer_size = _COUNT.size
         self._create: AbstractContextManager[object] = storage.create(key(pack_id))
 
     def __enter__(self) -> Self:
@@ -145,6 +146,7 @@ class PackWriter:
 
     def _note(self, record: Record) -> Record:
         self.records.append(record)
+        self.footer_size += _RECORD.size + len(record.meta) + len(record.table)
         return record
 
     def _write(self, data: bytes) -> None:

@@ -131,10 +131,9 @@ class FileReader:
         stop = self.size if stop is None else stop
         while start < stop:
             found = self._parts(start, stop)
-            for part in found:
-                end = min(stop, part.start + part.length)
-                yield from self._part(part, start, end)
-                start = end
+            end = min(stop, found[-1].start + found[-1].length)
+            yield from read_parts(self._database, self._storage, self._cache, found, start, end)
+            start = end
 
     def _parts(self, start: int, stop: int) -> list[StoredPart]:
         with self._database.read() as tx:
@@ -143,23 +142,75 @@ class FileReader:
             raise NotFound(f"the file {self.file.sha256} was freed while it was read")
         return found
 
-    def _part(self, part: StoredPart, start: int, stop: int) -> Iterator[bytes | memoryview]:
-        at = start
+
+def read_parts(
+    database: Database, storage: Storage, cache: BlockCache, parts: Sequence[StoredPart], start: int, stop: int
+) -> Iterator[bytes | memoryview]:
+    """The bytes ``start`` to ``stop`` of a file from its parts, which cover them, in pieces of at most a block.
+
+    Small parts that lie side by side in a pack are read at once. Corrupt and NotFound as ``FileReader.stream`` says.
+    """
+    for run in _neighbours(parts, start, stop):
+        data = _read_whole(storage, run) if len(run) > 1 else None
+        if data is not None:
+            yield data
+            continue
+        for part in run:
+            yield from _read_part(database, storage, cache, part, start, stop)
+
+
+def _neighbours(parts: Sequence[StoredPart], start: int, stop: int) -> Iterator[list[StoredPart]]:
+    """The parts in runs: of parts of one block, wanted whole, each stored right behind the one before."""
+    run: list[StoredPart] = []
+    end, size = -1, 0  # where the next one must lie in the pack, and raw bytes so far
+    for part in parts:
+        record = part.location.record
+        single = record.size <= record.block_size and start <= part.start and part.start + part.length <= stop
+        follows = run and single and record.offset == end and part.location.pack_id == run[0].location.pack_id
+        if not follows or size + record.size > _RUN:
+            if run:
+                yield run
+            run, size = [], 0
+        run.append(part)
+        end, size = record.offset + record.stored_size if single else -1, size + record.size
+    if run:
+        yield run
+
+
+def _read_whole(storage: Storage, run: Sequence[StoredPart]) -> bytes | None:
+    """All bytes of parts that lie side by side; None if their pack is gone."""
+    records = [part.location.record for part in run]
+    start, stop = records[0].offset, records[-1].offset + records[-1].stored_size
+    try:
+        data = memoryview(storage.read(key(run[0].location.pack_id), start, stop))
+    except NotFound:
+        return None
+    blocks = ((record, block) for record in records for block in record.blocks())
+    return b"".join(
+        decode_block(record, block, data[block.start - start :][: block.stored_size]) for record, block in blocks
+    )
+
+
+def _read_part(
+    database: Database, storage: Storage, cache: BlockCache, part: StoredPart, start: int, stop: int
+) -> Iterator[bytes | memoryview]:
+    location, at = part.location, max(start, part.start)
+    end = min(stop, part.start + part.length)
+    while at < end:
         try:
-            for piece in self._object(part.location, at - part.start, stop - part.start):
+            for piece in read_object(storage, cache, location, at - part.start, end - part.start):
                 yield piece
                 at += len(piece)
         except NotFound:
-            # Its pack was rewritten while we read: the object lies elsewhere now.
-            moved = self._relocate(part.location)
-            yield from self._object(moved, at - part.start, stop - part.start)
+            location = _relocate(database, location)
 
-    def _object(self, location: Location, start: int, stop: int) -> Iterator[bytes | memoryview]:
-        return read_object(self._storage, self._cache, location, start, stop)
 
-    def _relocate(self, old: Location) -> Location:
-        with self._database.read() as tx:
-            found = locate(tx, [old.record.digest]).get(old.record.digest)
-        if found is None:
-            raise NotFound(f"the file {self.file.sha256} was freed while it was read")
-        return found
+def _relocate(database: Database, old: Location) -> Location:
+    """Where an object lies now whose pack was not there."""
+    with database.read() as tx:
+        found = locate(tx, [old.record.digest]).get(old.record.digest)
+    if found is None:
+        raise NotFound(f"object {old.record.digest} was freed while it was read")
+    if found.pack_id == old.pack_id:
+        raise Corrupt(f"pack {old.pack_id} is missing from the storage", hint="run `tukar check`")
+    return found
