@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Final
 
 from tukar.config import Config
+from tukar.errors import Invalid
 from tukar.jobs.context import JobContext
 from tukar.jobs.runner import Handler
 from tukar.jobs.schedule import Every
@@ -19,6 +20,7 @@ from tukar.usecases.services import Services
 CHECK: Final = "check"
 GC: Final = "gc"
 _FAULTS_KEPT: Final = 200
+_LONGEST: Final = 1e12
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +46,11 @@ def recurring(config: Config) -> list[Every]:
 
 
 def _seconds(value: Json, default: float) -> float:
-    return float(value) if isinstance(value, int | float) and value >= 0 else default
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LONGEST:
+        raise Invalid(f"not a number of seconds: {value!r}")
+    return float(value)
 
 
 def _check(services: Services, context: JobContext) -> Json:
