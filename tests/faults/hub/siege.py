@@ -27,7 +27,7 @@ from .steps import FOREVER, AddToken, AddUser, Check, Collect, Commit, Create, D
 from .verify import Promises, do, needed_before
 from .world import World
 
-_KILLS_PER_HUB = 15  # then a new one: what is stored is read again after every kill
+_KILLS_PER_HUB = 12  # then a new one: what is stored is read again after every kill
 _MOST_STEPS = 400  # of the disk, until a counted kill
 _MOST_SECONDS = 0.6  # until one by the clock
 
