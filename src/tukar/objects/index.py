@@ -116,14 +116,24 @@ def begin_pack(tx: Transaction, pack_id: str, now: float) -> None:
 
 
 def add_pack(tx: Transaction, pack_id: str, size: int, records: Sequence[Record], now: float) -> None:
-    """A landed pack becomes live and its objects known. An object that came to be known meanwhile stays where it is."""
-    content = sum(record.stored_size for record in records)
-    live = packs.update().where(packs.c.id == pack_id)
-    tx.execute(live.values(state=LIVE, size=size, content=content, changed_at=now))
+    """A landed pack becomes live and its objects known. An object that came to be known meanwhile stays where it is.
+
+    FreedMeanwhile if the landing was given up for abandoned, and its pack deleted.
+    """
+    publish_pack(tx, pack_id, size, records, now)
     known = locate_ids(tx, [record.digest for record in records])
     rows = {record.digest: _object_row(pack_id, record) for record in records if record.digest not in known}
     if rows:
         tx.execute(objects.insert(), list(rows.values()))
+
+
+def publish_pack(tx: Transaction, pack_id: str, size: int, records: Iterable[Record], now: float) -> None:
+    """A pack that is whole and durable becomes live; FreedMeanwhile if it was given up for abandoned."""
+    content = sum(record.stored_size for record in records)
+    ours = (packs.c.id == pack_id) & (packs.c.state == LANDING)
+    live = packs.update().where(ours).values(state=LIVE, size=size, content=content, changed_at=now)
+    if tx.execute(live).rowcount == 0:
+        raise FreedMeanwhile
 
 
 def _object_row(pack_id: str, record: Record) -> dict[str, object]:
@@ -141,11 +151,16 @@ def _object_row(pack_id: str, record: Record) -> dict[str, object]:
     }
 
 
-def move_objects(tx: Transaction, records: Iterable[Record], to_pack: str) -> None:
-    """Objects were copied, as they are stored, to a new pack; those that were freed meanwhile are not there to move."""
-    for record in records:
-        query = objects.update().where(objects.c.digest == bytes(record.digest))
-        tx.execute(query.values(pack_id=to_pack, offset=record.offset))
+def move_objects(tx: Transaction, old: Iterable[Location], new: Iterable[Record], to_pack: str) -> None:
+    """Objects were copied, as they are stored, to a new pack. One that no longer lies where it did stays as it is."""
+    here = (objects.c.digest == sa.bindparam("object")) & (objects.c.pack_id == sa.bindparam("old_pack"))
+    moved = objects.update().where(here).values(pack_id=to_pack, offset=sa.bindparam("new_offset"))
+    rows = [
+        {"object": bytes(record.digest), "old_pack": location.pack_id, "new_offset": record.offset}
+        for location, record in zip(old, new, strict=True)
+    ]
+    if rows:
+        tx.execute(moved, rows)
 
 
 def locate_ids(tx: Transaction, digests: Collection[Digest]) -> dict[Digest, int]:
