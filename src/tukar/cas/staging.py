@@ -37,5 +37,9 @@ class Staging:
     def older_than(self, time: float) -> Iterator[XetHash]:
         """Those that were staged before ``time``, in seconds since the epoch."""
         for entry in list(os.scandir(self._folder)):
-            if entry.stat().st_mtime < time:
+            try:
+                staged = entry.stat().st_mtime
+            except FileNotFoundError:  # dropped meanwhile
+                continue
+            if staged < time:
                 yield XetHash.parse(entry.name)
