@@ -1,0 +1,127 @@
+"""Any range of a file reads as it was written, also while gc moves it about."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from tukar.errors import Corrupt, NotFound
+from tukar.objects.reading import BlockCache
+from tukar.storage.memory import MemoryStorage
+from tukar.testing.models import tiny_safetensors
+from tukar.types import Digest
+
+from .stores import BLOCK, NOW, Store, noise, pieces, sha256_of, text
+
+SMALL = tiny_safetensors(0, {f"layers.{number}": ("F32", (number % 7 + 1,)) for number in range(700)})
+
+
+class CountingStorage(MemoryStorage):
+    """Counts the reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: list[int] = []
+
+    def read(self, key: str, start: int, stop: int) -> bytes:
+        self.reads.append(stop - start)
+        return super().read(key, start, stop)
+
+
+@pytest.mark.parametrize("content", [tiny_safetensors(0), text(3000), noise(3000), SMALL[:9000]])
+def test_every_range_between_borders(store: Store, content: bytes) -> None:
+    (sha256,) = store.land(content)
+    starts = [start for start, _ in pieces(content)]
+    borders = {b + near for start in starts for b in range(start, len(content), BLOCK) for near in (-1, 0, 1)}
+    points = sorted({0, len(content)} | {point for point in borders if 0 <= point <= len(content)})
+    reader = store.open(sha256)
+    for start, stop in [*pairwise(points), *zip(points, points[5:], strict=False), (0, len(content))]:
+        assert reader.read(start, stop) == content[start:stop]
+
+
+def test_small_neighbours_are_read_at_once(store: Store) -> None:
+    store.storage = storage = CountingStorage()
+    store.pack_size = 1 << 20
+    (sha256,) = store.land(SMALL)
+    storage.reads.clear()
+    assert store.read(sha256) == SMALL
+    assert len(storage.reads) < 20 + len(SMALL) // BLOCK
+
+
+def test_no_read_and_no_piece_is_larger_than_a_mebibyte(store: Store) -> None:
+    store.storage = storage = CountingStorage()
+    store.block_size, store.pack_size = 1 << 20, 16 << 20
+    content = tiny_safetensors(0, {f"layers.{number}": ("F32", (30_000,)) for number in range(25)})
+    (sha256,) = store.land(content, noise(3 << 20))[:1]
+    storage.reads.clear()
+    taken = [bytes(piece) for piece in store.open(sha256).stream()]
+    assert b"".join(taken) == content
+    assert max(map(len, taken)) <= 1 << 20
+    assert max(storage.reads) <= 1 << 20
+
+
+@pytest.mark.parametrize("content", [noise(5 * BLOCK), SMALL], ids=["one-part", "many-parts"])
+def test_a_file_that_gc_moves_is_read_on(store: Store, content: bytes) -> None:
+    (sha256,) = store.land(content)
+    taken = bytearray()
+    for number, piece in enumerate(store.open(sha256).stream()):
+        taken += piece
+        if number in (0, 1):  # twice: what was looked up again moves again
+            before = store.blobs()
+            store.make_sparse()
+            store.collect(NOW)
+            assert store.blobs().keys().isdisjoint(before)
+    assert taken == content
+
+
+def test_a_file_that_is_freed_while_it_is_read_is_not_found(store: Store) -> None:
+    (sha256,) = store.land(noise((1 << 21) + 5))
+    stream = store.open(sha256).stream()
+    next(stream)
+    store.roots.clear()
+    store.collect(NOW)
+    with pytest.raises(NotFound, match="freed"):
+        for _ in stream:
+            pass
+
+
+def test_a_lost_pack_is_corrupt_and_not_taken_for_a_moved_one(store: Store) -> None:
+    (sha256,) = store.land(noise(3000))
+    for key in store.blobs():
+        store.storage.delete(key)
+    with pytest.raises(Corrupt, match="missing"):
+        store.read(sha256)
+
+
+def test_a_file_that_nobody_stored_is_not_found(store: Store) -> None:
+    with pytest.raises(NotFound):
+        store.open("0" * 64)
+
+
+def test_many_small_ranges_of_a_block_read_it_once(store: Store) -> None:
+    store.storage = storage = CountingStorage()
+    (sha256,) = store.land(text(BLOCK))
+    storage.reads.clear()
+    reader = store.open(sha256)
+    for start in range(0, BLOCK, 10):
+        assert reader.read(start, min(start + 10, BLOCK)) == text(BLOCK)[start : start + 10]
+    assert len(storage.reads) == 1
+
+
+def test_the_cache_keeps_what_was_wanted_last_within_its_capacity() -> None:
+    cache, digest = BlockCache(100), Digest.of(b"")
+    for index in range(3):
+        cache.put(digest, index, bytes(40))
+    cache.put(digest, 9, bytes(101))
+    assert [cache.get(digest, index) is not None for index in (0, 1, 2, 9)] == [False, True, True, False]
+    cache.get(digest, 1)
+    cache.put(digest, 3, bytes(40))
+    assert [cache.get(digest, index) is not None for index in (1, 2, 3)] == [True, False, True]
+
+
+def test_a_cache_serves_no_other_object(store: Store) -> None:
+    contents = [noise(BLOCK, seed) for seed in range(4)]
+    store.land(*contents)
+    for content in contents * 2:
+        assert store.open(sha256_of(content)).read(5, 50) == content[5:50]
