@@ -14,10 +14,7 @@ from .steps import AddUser, Check, Collect, Commit, Create, Delete, Send, Step
 from .verify import do
 from .world import World
 
-pytestmark = [
-    pytest.mark.skipif(not can_mount(), reason="may not mount"),
-    pytest.mark.slow,
-]
+pytestmark = pytest.mark.skipif(not can_mount(), reason="may not mount a disk of our own")
 
 UNAVAILABLE = 503
 HINTS = ("free some space", "not full", "disk is full")
@@ -69,6 +66,7 @@ def refusal(step: Step, hub: Remote) -> Failed | None:
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("free", [0, 4, 16, 40, 64, 100, 200, 400])
 def test_every_step_is_done_or_refused_and_can_be_done_later(full: Disk, hub: Remote, free: int) -> None:
     world = do(BEFORE, hub, World())
@@ -90,6 +88,7 @@ def test_every_step_is_done_or_refused_and_can_be_done_later(full: Disk, hub: Re
     assert world.differences(hub.look()) == []
 
 
+@pytest.mark.slow
 def test_a_collection_waits_for_room(full: Disk, hub: Remote) -> None:
     world = do([*BEFORE, Send("noise 11"), Delete("admin/kept")], hub, World())
     full.fill(but=24 << 10)
@@ -124,6 +123,7 @@ def test_nothing_is_left_of_what_was_refused(full: Disk, hub: Remote) -> None:
     assert [path for place in ("objects/tmp", "staging/spool") for path in (data / place).iterdir()] == []
 
 
+@pytest.mark.slow
 def test_a_hub_starts_again_once_there_is_room(full: Disk, server: Server, hub: Remote) -> None:
     world = do(BEFORE, hub, World())
     server.kill()
@@ -141,6 +141,7 @@ def test_a_hub_starts_again_once_there_is_room(full: Disk, server: Server, hub: 
     do([Send("noise 9"), Check()], hub, world)
 
 
+@pytest.mark.slow
 def test_a_hub_that_was_killed_while_the_disk_was_full_recovers(full: Disk, server: Server, hub: Remote) -> None:
     world = do(BEFORE, hub, World())
     full.fill(but=100 << 10)
@@ -153,6 +154,7 @@ def test_a_hub_that_was_killed_while_the_disk_was_full_recovers(full: Disk, serv
     assert hub.check() == []
 
 
+@pytest.mark.slow
 def test_on_a_read_only_disk_a_start_says_so(full: Disk, server: Server, hub: Remote) -> None:
     world = do(BEFORE, hub, World())
     server.kill()
