@@ -298,7 +298,9 @@ def main() -> int:
         verified = demo(hub, options.folder)
         print("Every file came back as it was published." if verified else "Some files differ.")
         if options.serve:
-            print(f"\nLook at the models at {hub.url}\nServing until Ctrl-C.", flush=True)
+            print(f"\nLook at the models at {hub.url}")
+            print(f"Use the hub:  export HF_ENDPOINT={hub.url} HF_TOKEN=$(cat {options.folder / 'token'})")
+            print("Serving until Ctrl-C.", flush=True)
             threading.Event().wait()
     except KeyboardInterrupt:
         print("\nStopped. Everything is kept: the next run finds it.")

@@ -71,7 +71,10 @@ def open_hub(config: Config, clock: Callable[[], float] = time.time) -> Iterator
     Unavailable if another process holds it, or if it cannot be made.
     """
     with _opening(config.data):
+        is_new = not config.data.exists()
         make_durable(config.data)
+        if is_new:
+            config.data.chmod(0o700)  # private models are in it
     with _lock(config.data):
         database = Database(config.database)
         try:

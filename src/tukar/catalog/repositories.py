@@ -73,7 +73,7 @@ def get(tx: Transaction, identity: Identity, repo_id: RepoId) -> Repository:
     if repository is None or not rights.may_read(identity, repository):
         raise RepoNotFound(
             f"there is no {repo_id.type} {repo_id}, or you may not see it",
-            hint="check the name; for a private repository, log in as someone who may read it",
+            hint="check the name; a private repository is seen only with the token of someone who may read it",
         )
     return repository
 

@@ -181,16 +181,22 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, what: str) ->
     kind = _CODES.get(headers.get("x-error-code", "")) or _STATUSES.get(status)
     if kind is None:
         kind = Unavailable if status >= 500 or status in PASSING else Invalid
-    return kind(_message(headers, body) or f"{what}: the hub answered {status}")
+    message, hint = _told(headers, body)
+    return kind(message or f"{what}: the hub answered {status}", hint=hint)
 
 
-def _message(headers: Mapping[str, str], body: bytes) -> str | None:
+def _told(headers: Mapping[str, str], body: bytes) -> tuple[str | None, str | None]:
+    """What an error reply says, and what to do; only hubs like ours tell the two apart."""
     try:
         told = replies.parse(body)
     except Invalid:
         told = None
-    text = told.get("error") if isinstance(told, dict) else None
-    return text[:2000] if isinstance(text, str) and text else headers.get("x-error-message")
+    fields = told if isinstance(told, dict) else {}
+    message, error, hint = (
+        text[:2000] if isinstance(text := fields.get(key), str) and text else None
+        for key in ("message", "error", "hint")
+    )
+    return (message, hint) if message else (error or headers.get("x-error-message"), None)
 
 
 def unreachable(endpoint: Endpoint, error: Exception) -> Unavailable:

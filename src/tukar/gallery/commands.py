@@ -34,7 +34,7 @@ def settings(endpoint: str) -> str:
 
 def publish(endpoint: str) -> str:
     """Publish a folder as a model."""
-    return "\n".join([settings(endpoint), "export HF_TOKEN=hf_…", "hf upload YOU/my-model ./my-model"])
+    return "\n".join([settings(endpoint), "export HF_TOKEN=tukar_…", "hf upload YOU/my-model ./my-model"])
 
 
 def _shell(endpoint: str, command: str, place: Place) -> str:
