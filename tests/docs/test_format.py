@@ -6,23 +6,24 @@ import re
 import struct
 
 import pytest
+from blake3 import blake3
 
 from tukar.codecs import CODECS
-from tukar.objects import manifests, packs
+from tukar.objects import manifests, packs, writing
 
 from .pages import DOCS
 
 _STRUCTURES = [
-    ("pack.md", "Trailer", packs._TRAILER),
-    ("pack.md", "Count", packs._COUNT),
-    ("pack.md", "Record", packs._RECORD),
-    ("pack.md", "Block entry", packs._BLOCK),
+    ("pack.md", "Trailer", packs.TRAILER),
+    ("pack.md", "Count", packs.COUNT),
+    ("pack.md", "Record", packs.RECORD),
+    ("pack.md", "Block entry", packs.BLOCK),
     ("manifest.md", "Head", manifests._HEAD),
     ("manifest.md", "Part count", manifests._COUNT),
     ("manifest.md", "Part", manifests._PART),
 ]
 _CODES = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
-_MARKS = {packs.HEADER, packs._END, manifests._MAGIC}
+_MARKS = {packs.HEADER, packs.END, manifests._MAGIC}
 
 
 @pytest.mark.parametrize(("page", "heading", "expected"), _STRUCTURES, ids=[heading for _, heading, _ in _STRUCTURES])
@@ -56,8 +57,18 @@ def test_the_marks_are_those_that_are_written() -> None:
     assert f"**{len(packs.HEADER)} bytes**" in _section("pack.md", "Header")
 
 
-def test_the_limit_of_a_footer_is_the_one_that_is_kept() -> None:
-    assert f"at most {packs._MAX_FOOTER} bytes" in _section("pack.md", "Trailer")
+def test_the_limits_are_those_that_are_kept() -> None:
+    assert f"at most {packs.MAX_FOOTER} bytes" in _section("pack.md", "Trailer")
+    assert f"1 to {packs.MAX_BLOCK_SIZE} (" in _section("pack.md", "Record")
+    assert f"at most {packs.MAX_META >> 10} KiB" in _section("pack.md", "Record")
+    assert f"{writing.MAX_RECORDS:,} objects" in _section("pack.md", "Limits")
+
+
+def test_the_mode_of_a_manifest_s_digest_is_the_one_that_is_used() -> None:
+    assert f"`{packs.MANIFEST_CONTEXT}`" in _section("index.md", "Conventions")
+    derived = blake3(b"manifest", derive_key_context=packs.MANIFEST_CONTEXT).digest()
+    assert packs.object_hasher(packs.MANIFEST).update(b"manifest").digest() == derived
+    assert packs.object_hasher(packs.CONTENT).update(b"content").digest() == blake3(b"content").digest()
 
 
 def test_the_smallest_pack_has_the_length_that_is_said() -> None:

@@ -11,13 +11,15 @@ import pytest
 from tukar import codecs
 from tukar.codecs.base import TensorView
 from tukar.errors import Unavailable
-from tukar.objects.packs import CONTENT, PackWriter
+from tukar.objects.packs import CONTENT
 from tukar.objects.sources import BytesSource
+from tukar.objects.writing import PackWriter
 from tukar.storage.base import Writer
 from tukar.storage.folder import FolderStorage
 from tukar.types import Digest
 
-CONTENTS = [bytes([number]) * 100 for number in range(3)]
+BLOCK = 256 << 10  # smaller ones are gathered before they are written
+CONTENTS = [bytes([number]) * 2 * BLOCK for number in range(3)]
 WRITES = 2 + 2 * len(CONTENTS)  # the header, two blocks each, the footer
 
 
@@ -48,7 +50,7 @@ class FullWriter:
 def write_pack(storage: FullStorage) -> None:
     with PackWriter(storage, "ab" * 16) as pack:
         for data in CONTENTS:
-            pack.add(Digest.of(data), CONTENT, codecs.codec(0), TensorView(BytesSource(data)), 64)
+            pack.add(Digest.of(data), CONTENT, codecs.codec(0), TensorView(BytesSource(data)), BLOCK)
 
 
 @pytest.mark.parametrize("writes", range(WRITES))

@@ -66,6 +66,7 @@ V1_RAW: Mapping[str, bytes] = {
 
 V1_ZSTD: Mapping[str, bytes] = {
     "README.md": text(100),
+    "LICENSE": text(30),
     "mask.safetensors": safetensors({"mask": ("U8", [5600], _MASK), "embedding": _BASE["embedding"]}),
     "mixed.bin": _MASK[:4096] + noise(2048, "mixed") + _MASK[:4096],
 }

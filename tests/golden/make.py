@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from tukar.database import Database
 from tukar.database.migrate import migrate
-from tukar.objects import landing
+from tukar.objects import landing, packing
 from tukar.objects.sources import BytesSource
 from tukar.storage.base import Storage
 from tukar.storage.memory import MemoryStorage
@@ -32,7 +32,7 @@ def make_v1(database: Database, storage: Storage) -> dict[str, str]:
     """Land the files of version 1 in packs with ids of ours; returns the sha256 of each."""
     numbers = count(1)
     fixed = SimpleNamespace(token_hex=lambda size: hashlib.sha256(b"%d" % next(numbers)).hexdigest()[: 2 * size])
-    with patch.object(landing, "secrets", fixed):
+    with patch.object(packing, "secrets", fixed):
         return {
             **_land(database, storage, V1_RAW, SMALL_BLOCKS, SMALL_PACKS),
             **_land(database, storage, V1_ZSTD, SMALL_BLOCKS, SMALL_PACKS),

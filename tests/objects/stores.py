@@ -6,18 +6,20 @@ import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from unittest.mock import patch
 
 import sqlalchemy as sa
 
 from tukar import formats
 from tukar.database import Database
-from tukar.objects import index
+from tukar.objects import compaction, index
+from tukar.objects.cache import BlockCache
 from tukar.objects.check import Checker, Finding
 from tukar.objects.gc import Collected, Collector
 from tukar.objects.landing import Landing
-from tukar.objects.reading import BlockCache, FileReader
+from tukar.objects.reading import FileReader
 from tukar.objects.sources import BytesSource
-from tukar.objects.tables import files, packs
+from tukar.objects.tables import files
 from tukar.storage.base import Storage
 from tukar.types import Digest
 
@@ -64,10 +66,10 @@ class Store:
             now, grace
         )
 
-    def make_sparse(self) -> None:
-        """Have the index take half of every pack for dead, so that the next gc rewrites all of them."""
-        with self.database.write() as tx:
-            tx.execute(packs.update().values(content=packs.c.content * 2))
+    def collect_and_move(self) -> Collected:
+        """Collect, and rewrite every pack as if much of it were dead."""
+        with patch.object(compaction, "_DEAD_SHARE", -1.0):
+            return self.collect()
 
     def check(self, storage: Storage | None = None) -> list[Finding]:
         return list(Checker(self.database, storage or self.storage).run())

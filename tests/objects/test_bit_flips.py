@@ -15,8 +15,8 @@ from tukar import codecs
 from tukar.database import Database, metadata
 from tukar.errors import Corrupt, NotFound
 from tukar.objects import manifests, tables
+from tukar.objects.cache import BlockCache
 from tukar.objects.packs import MANIFEST, PREFIX, Record, read_footer
-from tukar.objects.reading import BlockCache
 from tukar.objects.sources import BytesSource
 from tukar.storage.base import Stat
 from tukar.storage.memory import MemoryStorage

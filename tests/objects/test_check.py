@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import sqlalchemy as sa
 
 from tukar.objects.packs import PREFIX
 from tukar.objects.sources import BytesSource
 from tukar.objects.tables import files, objects, packs, parts
-from tukar.storage.base import Storage
+from tukar.storage.base import Stat, Storage
 from tukar.storage.memory import MemoryStorage
 from tukar.testing.models import tiny_safetensors
 
@@ -173,15 +175,17 @@ class _Surprise(MemoryStorage):
         self._spring()
         return self._store.storage.read(key, start, stop)
 
-    def stat(self, key: str):
+    def stat(self, key: str) -> Stat:
         self._spring()
         return self._store.storage.stat(key)
+
+    def list(self, prefix: str = "") -> Iterator[Stat]:
+        return self._store.storage.list(prefix)
 
     def _spring(self) -> None:
         if not self.sprung:
             self.sprung = True
-            self._store.make_sparse()
-            assert self._store.collect(NOW).rewritten_packs
+            assert self._store.collect_and_move().rewritten_packs
 
 
 def rewrite(storage: Storage, key: str, data: bytes) -> None:

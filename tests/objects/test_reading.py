@@ -7,10 +7,9 @@ from itertools import pairwise
 import pytest
 
 from tukar.errors import Corrupt, NotFound
-from tukar.objects.reading import BlockCache
+from tukar.objects.cache import BlockCache
 from tukar.storage.memory import MemoryStorage
 from tukar.testing.models import tiny_safetensors
-from tukar.types import Digest
 
 from .stores import BLOCK, NOW, Store, noise, pieces, sha256_of, text
 
@@ -69,8 +68,7 @@ def test_a_file_that_gc_moves_is_read_on(store: Store, content: bytes) -> None:
         taken += piece
         if number in (0, 1):  # twice: what was looked up again moves again
             before = store.blobs()
-            store.make_sparse()
-            store.collect(NOW)
+            store.collect_and_move()
             assert store.blobs().keys().isdisjoint(before)
     assert taken == content
 
@@ -110,14 +108,15 @@ def test_many_small_ranges_of_a_block_read_it_once(store: Store) -> None:
 
 
 def test_the_cache_keeps_what_was_wanted_last_within_its_capacity() -> None:
-    cache, digest = BlockCache(100), Digest.of(b"")
-    for index in range(3):
-        cache.put(digest, index, bytes(40))
-    cache.put(digest, 9, bytes(101))
-    assert [cache.get(digest, index) is not None for index in (0, 1, 2, 9)] == [False, True, True, False]
-    cache.get(digest, 1)
-    cache.put(digest, 3, bytes(40))
-    assert [cache.get(digest, index) is not None for index in (1, 2, 3)] == [True, False, True]
+    cache = BlockCache(100)
+    for name in (b"0", b"1", b"2"):
+        cache.put(name, bytes(40))
+    cache.put(b"9", bytes(101))
+    assert [cache.get(name) is not None for name in (b"0", b"1", b"2", b"9")] == [False, True, True, False]
+    cache.get(b"1")
+    cache.put(b"3", bytes(40))
+    assert [cache.get(name) is not None for name in (b"1", b"2", b"3")] == [True, False, True]
+    assert cache.size == 80
 
 
 def test_a_cache_serves_no_other_object(store: Store) -> None:

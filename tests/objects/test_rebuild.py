@@ -67,7 +67,7 @@ def test_a_sha256_that_was_announced_and_never_compared_is_not_believed(store: S
     wrong = sha256_of(b"something else")
     landing = store.landing()
     landing.add(BytesSource(noise(2000)), wrong)
-    landing._open.close()
+    landing._packing.close(lambda: None)
     forget_index(store)
     assert len(list(rebuild_index(store.database, store.storage, NOW))) == 1
     with pytest.raises(NotFound):

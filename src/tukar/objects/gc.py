@@ -2,27 +2,32 @@
 
 1. A file that no root needs is condemned; one that a root needs again is revived (a commit does that itself, inside its
    transaction).
-2. A file that has been condemned for the grace period, and that still no root needs, is freed, and with it every object
-   that no other file needs. A landing that took such an object for stored finds out when it registers, and lands again.
-3. Packs are compacted (``compaction``), and what is dead is deleted.
+2. A file that has been condemned for the grace period, and that still no root needs, is freed.
+3. Objects that no file needs are freed. A landing that took such an object for stored finds out when it registers, and
+   lands again.
+4. Packs are compacted (``compaction``), and what is dead is deleted.
 
-Rows are deleted before blobs, and a pack's row is written before its blob, so that a crash at any point leaves rows
-without harm or strays, never a row whose bytes are gone.
+A pack's row is written before the pack, and deleted after it; an object's row is deleted before its bytes. So a crash
+at any point leaves rows without harm, never a row whose bytes are gone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
 from tukar.database import Database, Transaction
 from tukar.objects import compaction, index
 from tukar.objects.index import LANDING
-from tukar.objects.packs import PREFIX, key
+from tukar.objects.packing import drop_packs
 from tukar.objects.tables import files, objects, packs, parts
 from tukar.storage.base import Storage
+
+_FILES: Final = 500  # freed in one transaction: others wait for it
+_OBJECTS: Final = 5000
 
 Roots = Callable[[], Sequence[sa.Select[int]]]
 """SELECTs of the row ids of the files that are needed."""
@@ -40,7 +45,7 @@ class Collected:
         waiting_files: files that are condemned and wait for their grace period to end.
         freed_files: files freed.
         freed_objects: objects freed.
-        freed_bytes: bytes that the storage holds less than before.
+        freed_bytes: bytes of the packs that were deleted, less those of the packs that were written in their stead.
         rewritten_packs: packs whose living content was copied into new ones.
     """
 
@@ -65,46 +70,57 @@ class Collector:
         """One run; ``now`` and ``grace`` in seconds."""
         with self.database.write() as tx:
             condemned = self._condemn(tx, now)
-        with self.database.write() as tx:
-            freed_files, freed_objects = self._free(tx, now - grace)
+        freed_files = self._free_files(now - grace)
+        with self.database.read() as tx:
             waiting = tx.execute(sa.select(sa.func.count()).where(files.c.condemned_at.is_not(None))).scalar_one()
-        before = stored_bytes(self.storage)
+        freed_objects = self._free_objects()
         rewritten = compaction.rewrite_sparse(self.database, self.storage, now)
-        compaction.bury(self.database, self.storage, now)
-        freed_bytes = before - stored_bytes(self.storage)
-        return Collected(condemned, waiting, freed_files, freed_objects, freed_bytes, rewritten)
+        buried = compaction.bury(self.database, self.storage, now, grace)
+        return Collected(condemned, waiting, freed_files, freed_objects, buried - rewritten.nbytes, rewritten.packs)
 
     def _needed(self) -> sa.CompoundSelect[int]:
-        return sa.union_all(*self.roots())
+        nothing = sa.select(files.c.id).where(sa.false())
+        return sa.union_all(nothing, *self.roots())
+
+    def _unneeded(self, condition: sa.ColumnElement[bool]) -> sa.CompoundSelect[int]:
+        # EXCEPT, because NOT IN with a large subquery takes quadratic time on PostgreSQL.
+        needed = self._needed().subquery()
+        return sa.select(files.c.id).where(condition).except_(sa.select(needed.c[0]))
 
     def _condemn(self, tx: Transaction, now: float) -> int:
-        needed = files.c.id.in_(self._needed())
-        tx.execute(files.update().where(files.c.condemned_at.is_not(None), needed).values(condemned_at=None))
-        unneeded = files.update().where(files.c.condemned_at.is_(None), ~needed).values(condemned_at=now)
-        return tx.execute(unneeded).rowcount
+        needed_again = files.c.condemned_at.is_not(None) & files.c.id.in_(self._needed())
+        tx.execute(files.update().where(needed_again).values(condemned_at=None))
+        unneeded = files.c.id.in_(self._unneeded(files.c.condemned_at.is_(None)))
+        return tx.execute(files.update().where(unneeded).values(condemned_at=now)).rowcount
 
-    def _free(self, tx: Transaction, condemned_until: float) -> tuple[int, int]:
-        due = sa.select(files.c.id).where(files.c.condemned_at <= condemned_until, ~files.c.id.in_(self._needed()))
-        ids = list(tx.execute(due).scalars())
-        if ids:
-            self.freeing(tx, ids)
-        for batch in index.batches(ids):
-            tx.execute(parts.delete().where(parts.c.file_id.in_(batch)))
-            tx.execute(files.delete().where(files.c.id.in_(batch)))
+    def _free_files(self, condemned_until: float) -> int:
+        freed = 0
+        due = self._unneeded(files.c.condemned_at <= condemned_until).limit(_FILES)
+        while True:
+            with self.database.write() as tx:
+                ids = list(tx.execute(due).scalars())
+                if not ids:
+                    return freed
+                self.freeing(tx, ids)
+                tx.execute(parts.delete().where(parts.c.file_id.in_(ids)))
+                tx.execute(files.delete().where(files.c.id.in_(ids)))
+            freed += len(ids)
+
+    def _free_objects(self) -> int:
         unused = ~sa.exists().where(parts.c.object_id == objects.c.id)
         unused &= ~sa.exists().where(files.c.manifest_id == objects.c.id)
-        return len(ids), tx.execute(objects.delete().where(unused)).rowcount
+        with self.database.read() as tx:  # it takes a while to look at all of them: nobody waits for that
+            ids = list(tx.execute(sa.select(objects.c.id).where(unused)).scalars())
+        freed = 0
+        for batch in index.batches(ids, _OBJECTS):
+            with self.database.write() as tx:
+                for some in index.batches(batch):
+                    freed += tx.execute(objects.delete().where(objects.c.id.in_(some), unused)).rowcount
+        return freed
 
 
 def sweep_landings(database: Database, storage: Storage) -> None:
     """Drop every landing that was not registered. Only for who knows that no landing is under way."""
-    with database.write() as tx:
-        landing = list(tx.execute(sa.select(packs.c.id).where(packs.c.state == LANDING)).scalars())
-        removed = [pack_id for batch in index.batches(landing) for pack_id in index.forget_landing(tx, batch)]
-    for pack_id in removed:
-        storage.delete(key(pack_id))
-
-
-def stored_bytes(storage: Storage) -> int:
-    """Bytes of all packs in the storage."""
-    return sum(stat.size for stat in storage.list(PREFIX))
+    with database.read() as tx:
+        left = list(tx.execute(sa.select(packs.c.id).where(packs.c.state == LANDING)).scalars())
+    drop_packs(database, storage, left)

@@ -7,32 +7,30 @@ anything is registered the packs are durable and every file has been rebuilt fro
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import accumulate
 from types import TracebackType
 from typing import Final, Self
 
-from blake3 import blake3
-
 from tukar import formats
 from tukar.codecs.base import TensorView
-from tukar.codecs.choose import choose
 from tukar.database import Database, Transaction
-from tukar.errors import Corrupt, Invalid, NotFound
-from tukar.objects import index, manifests
-from tukar.objects.index import Location, StoredPart
-from tukar.objects.packs import CONTENT, MANIFEST, PackWriter, key
-from tukar.objects.reading import BlockCache, read_parts
+from tukar.errors import Corrupt, Invalid, TukarError
+from tukar.formats import Piece
+from tukar.objects import index, manifests, registration
+from tukar.objects.packing import Finished, Packing
+from tukar.objects.packs import CONTENT, MANIFEST, object_hasher
+from tukar.objects.proof import Proof
 from tukar.objects.sources import BytesSource, SliceSource, steps
 from tukar.storage.base import Storage
 from tukar.types import ByteSource, Digest, Layout, Manifest, Part
 
 BLOCK_SIZE: Final = 1 << 20
 PACK_SIZE: Final = 128 << 20
-_FOOTER_SIZE: Final = 32 << 20  # a footer is read whole
+_OPAQUE: Final = 64 << 20  # bytes of a part that is no tensor: tables of blocks stay short, and packs near their size
+_TENSOR: Final = 64 << 30  # no tensor is so large; what claims to be is stored like opaque content
+_READ_ONCE: Final = 8 << 20  # what is longer is read a second time when it is encoded
 _GROUP_BYTES: Final = 16 << 20  # looked up together, and then read again while still in the page cache
 _GROUP_PIECES: Final = 2048
 
@@ -55,13 +53,15 @@ class _Landed:
     manifest: Manifest
     manifest_digest: Digest
     source: ByteSource
+    proof: Proof
 
 
 @dataclass(slots=True)
 class Landing:
     """One batch of files: ``add`` each, ``seal``, and then ``register`` them in a transaction.
 
-    Used as a context; what was not registered when it is left is removed again.
+    Used as a context; what was not registered when it is left is removed again. About 32 MiB are held at a time,
+    beside what is noted of each part.
     """
 
     database: Database
@@ -72,10 +72,12 @@ class Landing:
     on_progress: Progress = lambda _: None
     _landed: dict[str, _Landed] = field(default_factory=dict)
     _known: set[str] = field(default_factory=set)
-    _packs: list[PackWriter] = field(default_factory=list)
-    _fresh: dict[Digest, Location] = field(default_factory=dict)
-    _open: ExitStack = field(default_factory=ExitStack)
+    _proofs: list[Proof] = field(default_factory=list)
     _sealed: bool = False
+    _packing: Packing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._packing = Packing(self.database, self.storage, self.now, self.block_size, self.pack_size)
 
     def __enter__(self) -> Self:
         return self
@@ -83,116 +85,101 @@ class Landing:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        unfinished = error or Invalid("this landing was left before it was sealed")
-        self._open.__exit__(type(unfinished), unfinished, trace)
-        self._remove_unregistered()
+        try:
+            self._packing.abandon(error or Invalid("this landing was left before it was sealed"))
+        finally:
+            # What cannot be removed now, gc removes; it must not hide why we are here, nor fail what was committed.
+            with suppress(TukarError):
+                self._packing.drop_unregistered()
 
     def add(self, source: ByteSource, sha256: str | None = None) -> str:
         """Cut, compare and store one file; returns its sha256.
 
         With ``sha256`` given, the bytes must have it: a mismatch is found here or in ``seal``, and is Invalid.
         """
-        if sha256 is None or sha256 in self._landed or self._is_known(sha256):
+        if self._sealed:
+            raise RuntimeError("this landing is sealed")
+        known = sha256 is not None and self._is_known(sha256)
+        if sha256 is None or known:
             actual = _sha256(source)
             if sha256 not in (None, actual):
                 raise _mismatch(str(sha256), actual)
-            sha256 = actual
-        if sha256 in self._landed:
-            self.on_progress(source.size)
-        elif self._is_known(sha256):
-            self._known.add(sha256)
+            sha256, known = actual, known or self._is_known(actual)
+        if known:
             self.on_progress(source.size)
         else:
             self._landed[sha256] = self._land(source, sha256)
         return sha256
 
     def _is_known(self, sha256: str) -> bool:
+        """Whether it need not be stored; if so, it is noted that the file is to be kept."""
+        if sha256 in self._landed or sha256 in self._known:
+            return True
         with self.database.read() as tx:
-            return index.find_file(tx, sha256) is not None
+            if index.find_file(tx, sha256) is None:
+                return False
+        self._known.add(sha256)
+        return True
 
     def _land(self, source: ByteSource, sha256: str) -> _Landed:
         layout = formats.open_file(source)
-        parts: list[Part] = []
+        proof = Proof(self.database, self.storage, self._packing.objects)
+        self._proofs.append(proof)
         for group in _groups(self._pieces(source, layout)):
-            self._store(group)
-            parts += [Part(piece.digest, piece.view.data.size) for piece in group]
-        manifest = Manifest(sha256, source.size, layout.format, tuple(parts))
-        encoded = manifests.encode(manifest)
-        digest = Digest.of(encoded)
-        self._store([_Piece(digest, TensorView(BytesSource(encoded)))], MANIFEST)
-        return _Landed(manifest, digest, source)
+            self._store(group, CONTENT)
+            proof.parts += [Part(piece.digest, piece.view.data.size) for piece in group]
+        manifest = Manifest(sha256, source.size, layout.format, tuple(proof.parts))
+        encoded = BytesSource(manifests.encode(manifest))
+        digest = _digest(encoded, MANIFEST)
+        self._store([_Piece(digest, TensorView(encoded))], MANIFEST)
+        return _Landed(manifest, digest, source, proof)
 
     def _pieces(self, source: ByteSource, layout: Layout) -> Iterator[_Piece]:
-        for cut in formats.cut(layout, source.size):
-            window: ByteSource = SliceSource(source, cut.start, cut.stop)
-            if window.size <= self.block_size:  # read once; a longer run is read again when it is encoded
-                window = BytesSource(window.read(0, window.size))
-            dtype, shape = (cut.tensor.dtype, cut.tensor.shape) if cut.tensor else (None, ())
-            yield _Piece(_digest(window), TensorView(window, dtype, shape))
-            self.on_progress(window.size)
+        for run in formats.cut(layout, source.size):
+            for piece in _bounded(run):
+                window: ByteSource = SliceSource(source, piece.start, piece.stop)
+                if window.size <= _READ_ONCE:
+                    window = BytesSource(window.read(0, window.size))
+                dtype, shape = (piece.tensor.dtype, piece.tensor.shape) if piece.tensor else (None, ())
+                yield _Piece(_digest(window, CONTENT), TensorView(window, dtype, shape))
+                self.on_progress(window.size)
 
-    def _store(self, pieces: Sequence[_Piece], kind: int = CONTENT) -> None:
-        wanted = {piece.digest: piece for piece in pieces if piece.digest not in self._fresh}
+    def _store(self, pieces: Sequence[_Piece], kind: int) -> None:
+        wanted = {piece.digest: piece.view for piece in pieces if piece.digest not in self._packing.objects}
+        if not wanted:
+            return
         with self.database.read() as tx:
             stored = index.locate_ids(tx, wanted)
-        for digest, piece in wanted.items():
+        for digest, view in wanted.items():
             if digest not in stored:
-                codec = choose(piece.view, self.block_size)
-                pack = self._pack()
-                record = pack.add(digest, kind, codec, piece.view, self.block_size)
-                self._fresh[digest] = Location(pack.id, record)
+                self._packing.add(digest, kind, view, self._proven_so_far)
 
-    def _pack(self) -> PackWriter:
-        if self._packs and self._packs[-1].size < self.pack_size and self._packs[-1].footer_size < _FOOTER_SIZE:
-            return self._packs[-1]
-        self._open.close()
-        pack_id = secrets.token_hex(16)
-        with self.database.write() as tx:
-            index.begin_pack(tx, pack_id, self.now)
-        pack = PackWriter(self.storage, pack_id)
-        self._packs.append(pack)
-        return self._open.enter_context(pack)
+    def _proven_so_far(self) -> Finished:
+        """What is to be done when all that was stored until now is durable: read it back."""
+        ready = [(proof, len(proof.parts)) for proof in self._proofs if proof.is_behind]
+
+        def advance() -> None:
+            for proof, count in ready:
+                proof.advance(count)
+
+        return advance
 
     def seal(self) -> None:
         """Make the packs durable, then rebuild every file from the store and compare its sha256.
 
         Invalid where the bytes that arrived are not those that were announced; Corrupt where the store is at fault.
+        FreedMeanwhile where gc freed what a file shares with others.
         """
-        self._open.close()
+        self._packing.close(self._proven_so_far())
+        for sha256, landed in self._landed.items():
+            if landed.proof.sha256() != sha256:
+                actual = _sha256(landed.source)
+                if actual != sha256:
+                    raise _mismatch(sha256, actual)
+                raise Corrupt(
+                    f"the file {sha256} was not rebuilt as it arrived; nothing of it was kept", hint="try again"
+                )
         self._sealed = True
-        for landed in self._landed.values():
-            self._verify(landed)
-
-    def _verify(self, landed: _Landed) -> None:
-        expected = landed.manifest.sha256
-        hasher = hashlib.sha256()
-        for group in index.batches(landed.manifest.parts):
-            for data in self._rebuilt(group):
-                hasher.update(data)
-        if hasher.hexdigest() == expected:
-            return
-        actual = _sha256(landed.source)
-        if actual != expected:
-            raise _mismatch(expected, actual)
-        raise Corrupt(f"the file {actual} was not rebuilt as it arrived; nothing of it was kept", hint="try again")
-
-    def _rebuilt(self, parts: Sequence[Part]) -> Iterator[bytes | memoryview]:
-        locations = self._locations(parts)
-        starts = list(accumulate((part.length for part in parts), initial=0))
-        stored = [StoredPart(start, p.length, locations[p.digest]) for start, p in zip(starts, parts, strict=False)]
-        try:
-            yield from read_parts(self.database, self.storage, BlockCache(0), stored, 0, starts[-1])
-        except NotFound:
-            raise index.FreedMeanwhile from None
-
-    def _locations(self, parts: Sequence[Part]) -> dict[Digest, Location]:
-        wanted = {part.digest for part in parts}
-        found = {digest: self._fresh[digest] for digest in wanted & self._fresh.keys()}
-        with self.database.read() as tx:
-            found.update(index.locate(tx, wanted - found.keys()))
-        if len(found) != len(wanted):
-            raise index.FreedMeanwhile
-        return found
 
     def register(self, tx: Transaction) -> dict[str, int]:
         """Make the sealed files known, within a transaction of the caller's; returns their row ids by sha256.
@@ -201,20 +188,22 @@ class Landing:
         """
         if not self._sealed:
             raise RuntimeError("seal() comes before register()")
-        for pack in self._packs:
-            index.add_pack(tx, pack.id, pack.size, pack.records, self.now)
-        ids = {sha256: index.revive_file(tx, sha256) for sha256 in self._known}
+        objects: dict[Digest, int] = {}
+        for pack in self._packing.packs:
+            objects |= registration.add_pack(tx, pack.id, pack.size, pack.records, self.now)
+        ids = {sha256: registration.revive_file(tx, sha256) for sha256 in self._known}
         for sha256, landed in self._landed.items():
-            ids[sha256] = index.add_file(tx, landed.manifest, landed.manifest_digest, self.now)
+            ids[sha256] = registration.add_file(tx, landed.manifest, landed.manifest_digest, self.now, objects)
         return ids
 
-    def _remove_unregistered(self) -> None:
-        if not self._packs:
-            return
-        with self.database.write() as tx:
-            removed = index.forget_landing(tx, [pack.id for pack in self._packs])
-        for pack_id in removed:
-            self.storage.delete(key(pack_id))
+
+def _bounded(piece: Piece) -> Iterator[Piece]:
+    """The piece itself if it is a tensor or short; else it is cut further."""
+    if piece.stop - piece.start <= (_TENSOR if piece.tensor else _OPAQUE):
+        yield piece
+    else:
+        for start in range(piece.start, piece.stop, _OPAQUE):
+            yield Piece(start, min(start + _OPAQUE, piece.stop))
 
 
 def _groups(pieces: Iterator[_Piece]) -> Iterator[list[_Piece]]:
@@ -230,8 +219,8 @@ def _groups(pieces: Iterator[_Piece]) -> Iterator[list[_Piece]]:
         yield group
 
 
-def _digest(source: ByteSource) -> Digest:
-    hasher = blake3()
+def _digest(source: ByteSource, kind: int) -> Digest:
+    hasher = object_hasher(kind)
     for data in steps(source):
         hasher.update(data)
     return Digest(hasher.digest())

@@ -6,32 +6,36 @@ fixed length. Every byte is covered by a digest: the blocks by the footer, the f
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from itertools import accumulate
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from tukar.codecs.base import Codec, TensorView
+from blake3 import blake3
+
 from tukar.errors import Corrupt
 from tukar.storage.base import Storage
 from tukar.types import Digest
 
 CONTENT: Final = 0
 MANIFEST: Final = 1
+MANIFEST_CONTEXT: Final = "tukar 2026 manifest 1"
 
 PREFIX: Final = "packs/"
 HEADER: Final = b"TUKARPK\x01"
-_END: Final = b"TUKARPK\x02"
-_RECORD: Final = struct.Struct(
-    "<32sBBHIQQII"
-)  # digest, kind, codec, 0, block size, offset, size, meta and block counts
-_BLOCK: Final = struct.Struct("<I32s32s")  # stored length, digest of the stored bytes, digest of the raw bytes
-_COUNT: Final = struct.Struct("<I")
-_TRAILER: Final = struct.Struct("<Q32s8s")  # footer length, its digest, the end mark
-_MAX_FOOTER: Final = 256 << 20
+END: Final = b"TUKARPK\x02"
+COUNT: Final = struct.Struct("<I")
+RECORD: Final = struct.Struct("<32sBBHIQQII")  # digest, kind, codec, 0, block size, offset, size, meta size, blocks
+BLOCK: Final = struct.Struct("<I32s32s")  # stored length, digest of the stored bytes, digest of the raw bytes
+TRAILER: Final = struct.Struct("<Q32s8s")  # footer length, its digest, the end mark
+
+MAX_BLOCK_SIZE: Final = 16 << 20
+MAX_META: Final = 64 << 10
+MAX_FOOTER: Final = 256 << 20
+
+_LENGTH: Final = "<I64x"  # of a block's entry, its stored length alone
+_PACK_KEY: Final = re.compile(rf"{PREFIX}([0-9a-f]{{2}})/(\1[0-9a-f]{{30}})")
 
 
 def key(pack_id: str) -> str:
@@ -39,15 +43,36 @@ def key(pack_id: str) -> str:
     return f"{PREFIX}{pack_id[:2]}/{pack_id}"
 
 
+def pack_id_of(blob_key: str) -> str | None:
+    """The pack that lies under this key of the storage; None if no pack does."""
+    match = _PACK_KEY.fullmatch(blob_key)
+    return match[2] if match else None
+
+
+def object_hasher(kind: int) -> blake3:
+    """What an object's digest is made with.
+
+    Manifests have digests of their own (BLAKE3's key derivation mode), so that content which is made to look like a
+    manifest is never taken for it, nor a manifest for content.
+    """
+    return blake3(derive_key_context=MANIFEST_CONTEXT) if kind == MANIFEST else blake3()
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block of an object: where it lies in the pack and what it must be."""
+    """One block of an object: its place in the object and in the pack, and what it must be."""
 
+    raw_start: int
+    raw_size: int
     start: int
     stored_size: int
-    raw_size: int
     stored_digest: bytes
     raw_digest: bytes
+
+    @property
+    def stop(self) -> int:
+        """Where it ends in the pack."""
+        return self.start + self.stored_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +86,7 @@ class Record:
         codec: the id of the codec of its blocks.
         block_size: raw bytes a block; the last may be shorter.
         offset: of its first stored block in the pack; the others follow without gaps.
+        stored_size: bytes of its stored blocks.
         meta: the codec's own.
         table: one entry of 68 bytes a block: stored length, digest of the stored bytes, digest of the raw bytes.
     """
@@ -71,134 +97,57 @@ class Record:
     codec: int
     block_size: int
     offset: int
+    stored_size: int
     meta: bytes
     table: bytes
 
-    @property
-    def stored_size(self) -> int:
-        """Bytes of its stored blocks."""
-        return sum(length for length, _, _ in _BLOCK.iter_unpack(self.table))
+    def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[Block]:
+        """The blocks that hold the raw bytes ``start`` to ``stop``, in order; Corrupt if the table does not fit."""
+        stop = self.size if stop is None else min(stop, self.size)
+        if self.block_size < 1 or len(self.table) != -(-self.size // self.block_size) * BLOCK.size:
+            raise Corrupt(f"object {self.digest}: its table of blocks does not fit its size", hint="run `tukar check`")
+        first = start // self.block_size
+        at = self.offset + self._stored_before(first)
+        for raw_start in range(first * self.block_size, stop, self.block_size):
+            entry = BLOCK.unpack_from(self.table, raw_start // self.block_size * BLOCK.size)
+            yield Block(raw_start, min(self.block_size, self.size - raw_start), at, *entry)
+            at += entry[0]
+
+    def _stored_before(self, index: int) -> int:
+        if self.stored_size == self.size:  # no block is longer than its raw bytes, so each is stored as it is
+            return index * self.block_size
+        return sum(length for (length,) in struct.iter_unpack(_LENGTH, self.table[: index * BLOCK.size]))
 
     @property
-    def is_well_formed(self) -> bool:
-        """Whether there is an entry for every block."""
-        return len(self.table) == -(-self.size // self.block_size) * _BLOCK.size
-
-    def blocks(self, start: int = 0, stop: int | None = None) -> list[Block]:
-        """The blocks that hold the raw bytes ``start`` to ``stop``, in order."""
-        stop = self.size if stop is None else stop
-        if start >= stop:
-            return []
-        first, last = start // self.block_size, (stop - 1) // self.block_size
-        # The lengths come before the wanted entries; where all blocks are stored as they are, they need not be summed.
-        entries = list(_BLOCK.iter_unpack(self.table[: (last + 1) * _BLOCK.size]))
-        starts = list(accumulate((length for length, _, _ in entries), initial=self.offset))
-        return [
-            Block(
-                starts[index],
-                entries[index][0],
-                min(self.block_size, self.size - index * self.block_size),
-                entries[index][1],
-                entries[index][2],
-            )
-            for index in range(first, last + 1)
-        ]
-
-
-class PackWriter:
-    """Writes one pack. Visible and durable once the context is left without an exception."""
-
-    def __init__(self, storage: Storage, pack_id: str) -> None:
-        self.id = pack_id
-        self.records: list[Record] = []
-        self.size = 0
-        self.footer_size = _COUNT.size
-        self._create: AbstractContextManager[object] = storage.create(key(pack_id))
-
-    def __enter__(self) -> Self:
-        self._blob = self._create.__enter__()
-        with self._abandoned_on_error():
-            self._write(HEADER)
-        return self
-
-    def add(self, digest: Digest, kind: int, codec: Codec, tensor: TensorView, block_size: int) -> Record:
-        """Encode and append an object. Each block is decoded again: the digest of what comes out is noted."""
-        meta, blocks = codec.encode(tensor, (), block_size)
-        offset, size = self.size, tensor.data.size
-        table = bytearray()
-        for index, stored in enumerate(blocks):
-            raw_size = min(block_size, size - index * block_size)
-            table += _block_entry(codec, meta, stored, raw_size)
-            self._write(stored)
-        return self._note(Record(digest, kind, size, codec.id, block_size, offset, meta, bytes(table)))
-
-    def copy(self, record: Record, stored: Iterator[bytes]) -> Record:
-        """Append an object that is encoded already, its stored bytes in order."""
-        offset = self.size
-        for piece in stored:
-            self._write(piece)
-        moved = Record(
-            record.digest, record.kind, record.size, record.codec, record.block_size, offset, record.meta, record.table
-        )
-        if self.size - offset != record.stored_size:
-            raise Corrupt(f"object {record.digest}: {self.size - offset} stored bytes, not {record.stored_size}")
-        return self._note(moved)
-
-    def _note(self, record: Record) -> Record:
-        self.records.append(record)
-        self.footer_size += _RECORD.size + len(record.meta) + len(record.table)
-        return record
-
-    def _write(self, data: bytes) -> None:
-        self._blob.write(data)  # type: ignore[attr-defined]
-        self.size += len(data)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            with self._abandoned_on_error():
-                self._write(encode_footer(self.records))
-        self._create.__exit__(kind, error, trace)
-
-    @contextmanager
-    def _abandoned_on_error(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:
-            self._create.__exit__(type(error), error, error.__traceback__)
-            raise
-
-
-def _block_entry(codec: Codec, meta: bytes, stored: bytes, raw_size: int) -> bytes:
-    stored_digest = Digest.of(stored)
-    if len(stored) == raw_size:  # stored as it is
-        return _BLOCK.pack(len(stored), stored_digest, stored_digest)
-    raw = codec.decode(meta, stored, raw_size, ())
-    return _BLOCK.pack(len(stored), stored_digest, Digest.of(raw))
+    def footer_size(self) -> int:
+        """Bytes that it takes in the footer."""
+        return RECORD.size + len(self.meta) + len(self.table)
 
 
 def encode_footer(records: Sequence[Record]) -> bytes:
     """The footer and the trailer of a pack that holds ``records``."""
-    footer = bytearray(_COUNT.pack(len(records)))
+    footer = bytearray(COUNT.pack(len(records)))
     for r in records:
-        blocks = len(r.table) // _BLOCK.size
-        footer += _RECORD.pack(r.digest, r.kind, r.codec, 0, r.block_size, r.offset, r.size, len(r.meta), blocks)
+        blocks = len(r.table) // BLOCK.size
+        footer += RECORD.pack(r.digest, r.kind, r.codec, 0, r.block_size, r.offset, r.size, len(r.meta), blocks)
         footer += r.meta
         footer += r.table
-    return bytes(footer) + _TRAILER.pack(len(footer), Digest.of(footer), _END)
+    return bytes(footer) + TRAILER.pack(len(footer), Digest.of(footer), END)
 
 
 def read_footer(storage: Storage, pack_id: str) -> list[Record]:
-    """What a pack holds, from the pack itself. Corrupt if any byte of footer, trailer or header is not as it was."""
+    """What a pack holds, from the pack itself.
+
+    Corrupt if any byte of footer, trailer or header is not as it was; NotFound if there is no such pack.
+    """
     size = storage.stat(key(pack_id)).size
-    smallest = len(HEADER) + _COUNT.size + _TRAILER.size
+    smallest = len(HEADER) + COUNT.size + TRAILER.size
     if size < smallest:
         raise Corrupt(f"pack {pack_id}: {size} bytes; the smallest pack has {smallest}")
-    length, digest, end = _TRAILER.unpack(storage.read(key(pack_id), size - _TRAILER.size, size))
-    if end != _END or length > min(size - len(HEADER) - _TRAILER.size, _MAX_FOOTER):
+    length, digest, end = TRAILER.unpack(storage.read(key(pack_id), size - TRAILER.size, size))
+    if end != END or length > min(size - len(HEADER) - TRAILER.size, MAX_FOOTER):
         raise Corrupt(f"pack {pack_id}: its trailer is damaged")
-    start = size - _TRAILER.size - length
+    start = size - TRAILER.size - length
     footer = storage.read(key(pack_id), start, start + length)
     if Digest.of(footer) != digest:
         raise Corrupt(f"pack {pack_id}: its footer does not match its digest")
@@ -219,19 +168,28 @@ def decode_footer(footer: bytes) -> list[Record]:
 
 
 def _records(footer: bytes) -> Iterator[Record]:
-    (count,) = _COUNT.unpack_from(footer)
-    at, offset = _COUNT.size, len(HEADER)
+    (count,) = COUNT.unpack_from(footer)
+    at, offset = COUNT.size, len(HEADER)
     for _ in range(count):
-        digest, kind, codec, zero, block_size, start, size, meta_size, blocks = _RECORD.unpack_from(footer, at)
-        meta_at = at + _RECORD.size
+        digest, kind, codec, zero, block_size, start, size, meta_size, blocks = RECORD.unpack_from(footer, at)
+        meta_at = at + RECORD.size
         table_at = meta_at + meta_size
-        at = table_at + blocks * _BLOCK.size
-        record = Record(
-            Digest(digest), kind, size, codec, block_size, start, footer[meta_at:table_at], footer[table_at:at]
-        )
-        if zero or start != offset or at > len(footer) or block_size == 0 or not record.is_well_formed:
+        at = table_at + blocks * BLOCK.size
+        if at > len(footer) or zero or start != offset or kind > MANIFEST or meta_size > MAX_META:
             raise Corrupt("a pack's footer is malformed")
-        offset += record.stored_size
-        yield record
+        table = footer[table_at:at]
+        stored_size = _stored_size(table, size, block_size)
+        offset += stored_size
+        yield Record(Digest(digest), kind, size, codec, block_size, start, stored_size, footer[meta_at:table_at], table)
     if at != len(footer):
         raise Corrupt("a pack's footer is malformed")
+
+
+def _stored_size(table: bytes, size: int, block_size: int) -> int:
+    """Bytes of all blocks; Corrupt unless there are as many as ``size`` takes and none is longer than its raw bytes."""
+    lengths = [length for (length,) in struct.iter_unpack(_LENGTH, table)]
+    if not 1 <= block_size <= MAX_BLOCK_SIZE or len(lengths) != -(-size // block_size):
+        raise Corrupt("a pack's footer is malformed")
+    if lengths and (max(lengths) > block_size or lengths[-1] > size - (len(lengths) - 1) * block_size):
+        raise Corrupt("a pack's footer is malformed")
+    return sum(lengths)

@@ -2,109 +2,175 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from tukar import codecs
 from tukar.database import Database
 from tukar.errors import Corrupt, NotFound
-from tukar.objects.index import Location, StoredFile, StoredPart, locate, parts_between
+from tukar.objects.cache import BlockCache
+from tukar.objects.index import Location, StoredFile, StoredPart, find_file, parts_between
 from tukar.objects.packs import Block, Record, key
 from tukar.storage.base import Storage
 from tukar.types import Digest
 
-_RUN: Final = 1 << 20  # stored bytes fetched at a time, and held by each reader
+_RUN: Final = 1 << 20  # raw bytes fetched at a time, and held by each reader
+_SMALL: Final = 64 << 10  # what is shorter is handed out with what follows: whoever takes it may pay for each piece
 _PARTS: Final = 256  # parts looked up at a time: a mixture-of-experts has 100,000
 
+_CHECK: Final = "run `tukar check`"
 
-class BlockCache:
-    """The decoded blocks that were wanted last, so that many small ranges of one block decode it once.
+Pieces = Iterator[bytes | memoryview]
 
-    ``capacity`` is in bytes. Whole blocks that are read in passing are not kept: a long download would flush it.
-    """
+Look = Callable[[int, int], Sequence[StoredPart]]
+"""Gives the first parts of a file that overlap the bytes from a start to a stop, as they are stored now."""
 
-    def __init__(self, capacity: int) -> None:
-        self._capacity, self._size = capacity, 0
-        self._blocks: OrderedDict[tuple[Digest, int], bytes] = OrderedDict()
-        self._lock = threading.Lock()
 
-    def get(self, digest: Digest, index: int) -> bytes | None:
-        """A block that is at hand."""
-        with self._lock:
-            data = self._blocks.get((digest, index))
-            if data is not None:
-                self._blocks.move_to_end((digest, index))
-            return data
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The raw bytes ``start`` to ``stop`` of a block."""
 
-    def put(self, digest: Digest, index: int, data: bytes) -> None:
-        """Keep a block; those that were not wanted for longest make room."""
-        with self._lock:
-            if (digest, index) in self._blocks or len(data) > self._capacity:
-                return
-            self._blocks[digest, index] = data
-            self._size += len(data)
-            while self._size > self._capacity:
-                _, dropped = self._blocks.popitem(last=False)
-                self._size -= len(dropped)
+    location: Location
+    block: Block
+    start: int
+    stop: int
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether somebody may want the rest of the block soon."""
+        return self.stop - self.start < self.block.raw_size
+
+
+class _PackGone(Exception):
+    """A pack is not there any more."""
+
+    def __init__(self, pack_id: str) -> None:
+        super().__init__(pack_id)
+        self.pack_id = pack_id
 
 
 def decode_block(record: Record, block: Block, stored: bytes | memoryview) -> bytes | memoryview:
-    """The raw bytes of a block; Corrupt if they are not what was stored."""
-    raw: bytes | memoryview = stored
-    if len(stored) != block.raw_size:
+    """The raw bytes of a block; Corrupt if it is not as it was stored."""
+    if Digest.of(stored) != block.stored_digest:
+        raise Corrupt(f"object {record.digest}: a stored block does not match its digest", hint=_CHECK)
+    if len(stored) == block.raw_size:  # stored as it is
+        raw, digest = stored, block.stored_digest
+    else:
         raw = codecs.codec(record.codec).decode(record.meta, bytes(stored), block.raw_size, ())
-    if Digest.of(raw) != block.raw_digest:
-        raise Corrupt(f"object {record.digest}: a block does not match its digest", hint="run `tukar check`")
+        digest = Digest.of(raw)
+    if digest != block.raw_digest:
+        raise Corrupt(f"object {record.digest}: a decoded block does not match its digest", hint=_CHECK)
     return raw
 
 
-def read_object(
-    storage: Storage, cache: BlockCache, location: Location, start: int, stop: int
-) -> Iterator[bytes | memoryview]:
-    """The raw bytes ``start`` to ``stop`` of an object, in order, in pieces of at most a block."""
-    record = location.record
-    first = start // record.block_size
-    wanted = record.blocks(start, stop)
-    if len(wanted) <= 2 and stop - start < record.block_size:
-        yield from _read_cached(storage, cache, location, wanted, first, start, stop)
-        return
-    at = first * record.block_size
-    for run in _runs(wanted):
-        data = memoryview(storage.read(key(location.pack_id), run[0].start, run[-1].start + run[-1].stored_size))
-        for block in run:
-            stored = data[block.start - run[0].start :][: block.stored_size]
-            raw = decode_block(record, block, stored)
-            yield raw[max(start - at, 0) : stop - at]
-            at += block.raw_size
+def stream(storage: Storage, cache: BlockCache | None, look: Look, start: int, stop: int) -> Pieces:
+    """The bytes ``start`` to ``stop`` of a file in order, in pieces of about a MiB, each verified.
+
+    ``look`` is asked again when a pack turns out to be gone: its content was moved to another while we read.
+    Corrupt if a piece does not match its digest, or a pack is missing; whatever ``look`` raises.
+    """
+    gone: set[str] = set()
+    while start < stop:
+        wanted = _wanted(look(start, stop), start, stop)
+        try:
+            for piece in _pieces(storage, cache, wanted):
+                yield piece
+                start += len(piece)
+        except _PackGone as error:
+            if error.pack_id in gone:
+                raise Corrupt(f"pack {error.pack_id} is missing", hint=_CHECK) from None
+            gone.add(error.pack_id)
 
 
-def _read_cached(
-    storage: Storage, cache: BlockCache, location: Location, wanted: Sequence[Block], first: int, start: int, stop: int
-) -> Iterator[bytes | memoryview]:
-    record = location.record
-    for index, block in enumerate(wanted, first):
-        raw = cache.get(record.digest, index)
-        if raw is None:
-            stored = storage.read(key(location.pack_id), block.start, block.start + block.stored_size)
-            raw = bytes(decode_block(record, block, stored))
-            cache.put(record.digest, index, raw)
-        at = index * record.block_size
-        yield memoryview(raw)[max(start - at, 0) : stop - at]
+def read_object(storage: Storage, location: Location) -> bytes:
+    """All raw bytes of a small object; NotFound if its pack is not there any more."""
+    whole = [StoredPart(0, location.record.size, location)]
+    try:
+        return b"".join(_pieces(storage, None, _wanted(whole, 0, location.record.size)))
+    except _PackGone as error:
+        raise NotFound(f"no pack {error.pack_id} in the storage") from None
 
 
-def _runs(blocks: Sequence[Block]) -> Iterator[list[Block]]:
-    run: list[Block] = []
+def _wanted(found: Sequence[StoredPart], start: int, stop: int) -> Iterator[_Wanted]:
+    if not found:
+        raise Corrupt(f"the index has no part at byte {start}", hint=_CHECK)
+    for part in found:
+        end, record = part.start + part.length, part.location.record
+        if not part.start <= start < end or part.length != record.size:
+            raise Corrupt(f"the index has a wrong part at byte {start}", hint=_CHECK)
+        low, high = start - part.start, min(stop, end) - part.start
+        for block in record.blocks(low, high):
+            inside = max(low - block.raw_start, 0), min(high - block.raw_start, block.raw_size)
+            yield _Wanted(part.location, block, *inside)
+        start = end
+
+
+def _pieces(storage: Storage, cache: BlockCache | None, wanted: Iterable[_Wanted]) -> Pieces:
+    """Small pieces are handed out together."""
+    small: list[bytes | memoryview] = []
     size = 0
-    for block in blocks:
-        if run and size + block.stored_size > _RUN:
+    for piece in chain.from_iterable(_read(storage, cache, run) for run in _runs(wanted)):
+        small.append(piece)
+        size += len(piece)
+        if size >= _SMALL:
+            yield b"".join(small) if len(small) > 1 else piece
+            small, size = [], 0
+    if small:
+        yield b"".join(small)
+
+
+def _runs(wanted: Iterable[_Wanted]) -> Iterator[list[_Wanted]]:
+    """Blocks that lie side by side are fetched together; one that is wanted in part, by itself."""
+    run: list[_Wanted] = []
+    size = 0
+    for item in wanted:
+        # Bounded by raw bytes, which are never fewer than the stored ones.
+        if run and (size + item.block.raw_size > _RUN or not _adjacent(run[-1], item)):
             yield run
             run, size = [], 0
-        run.append(block)
-        size += block.stored_size
+        run.append(item)
+        size += item.block.raw_size
     if run:
         yield run
+
+
+def _adjacent(before: _Wanted, item: _Wanted) -> bool:
+    side_by_side = before.block.stop == item.block.start and before.location.pack_id == item.location.pack_id
+    return side_by_side and not before.is_partial and not item.is_partial
+
+
+def _read(storage: Storage, cache: BlockCache | None, run: Sequence[_Wanted]) -> Sequence[bytes | memoryview]:
+    if cache is not None and run[0].is_partial:
+        return [_cached(storage, cache, run[0])]
+    first = run[0].block.start
+    data = memoryview(_fetch(storage, run[0].location.pack_id, first, run[-1].block.stop))
+    as_stored = True
+    pieces = []
+    for item in run:
+        stored = data[item.block.start - first : item.block.stop - first]
+        raw = decode_block(item.location.record, item.block, stored)
+        as_stored = as_stored and raw is stored
+        pieces.append(raw[item.start : item.stop])
+    # Only the first and the last block of all that is wanted are wanted in part, so these pieces lie side by side too.
+    return [data[run[0].start : run[-1].block.start - first + run[-1].stop]] if as_stored else pieces
+
+
+def _cached(storage: Storage, cache: BlockCache, item: _Wanted) -> memoryview:
+    raw = cache.get(item.block.raw_digest)
+    if raw is None:
+        stored = _fetch(storage, item.location.pack_id, item.block.start, item.block.stop)
+        raw = bytes(decode_block(item.location.record, item.block, stored))
+        cache.put(item.block.raw_digest, raw)
+    return memoryview(raw)[item.start : item.stop]
+
+
+def _fetch(storage: Storage, pack_id: str, start: int, stop: int) -> bytes:
+    try:
+        return storage.read(key(pack_id), start, stop)
+    except NotFound:
+        raise _PackGone(pack_id) from None
 
 
 class FileReader:
@@ -123,94 +189,18 @@ class FileReader:
         """The bytes from ``start`` to ``stop``."""
         return b"".join(self.stream(start, stop))
 
-    def stream(self, start: int = 0, stop: int | None = None) -> Iterator[bytes | memoryview]:
-        """The bytes from ``start`` to ``stop`` in order, in pieces of at most a block, each verified.
+    def stream(self, start: int = 0, stop: int | None = None) -> Pieces:
+        """The bytes from ``start`` to ``stop`` in order, in pieces of about a MiB at most, each verified.
 
         Corrupt if a piece does not match its digest; NotFound if the file was freed while it was read.
         """
         stop = self.size if stop is None else stop
-        while start < stop:
-            found = self._parts(start, stop)
-            end = min(stop, found[-1].start + found[-1].length)
-            yield from read_parts(self._database, self._storage, self._cache, found, start, end)
-            start = end
+        return stream(self._storage, self._cache, self._parts, start, stop)
 
     def _parts(self, start: int, stop: int) -> list[StoredPart]:
         with self._database.read() as tx:
             found = parts_between(tx, self.file.id, start, stop, _PARTS)
-        if not found:
+            freed = not found and find_file(tx, self.file.sha256) != self.file
+        if freed:
             raise NotFound(f"the file {self.file.sha256} was freed while it was read")
         return found
-
-
-def read_parts(
-    database: Database, storage: Storage, cache: BlockCache, parts: Sequence[StoredPart], start: int, stop: int
-) -> Iterator[bytes | memoryview]:
-    """The bytes ``start`` to ``stop`` of a file from its parts, which cover them, in pieces of at most a block.
-
-    Small parts that lie side by side in a pack are read at once. Corrupt and NotFound as ``FileReader.stream`` says.
-    """
-    for run in _neighbours(parts, start, stop):
-        data = _read_whole(storage, run) if len(run) > 1 else None
-        if data is not None:
-            yield data
-            continue
-        for part in run:
-            yield from _read_part(database, storage, cache, part, start, stop)
-
-
-def _neighbours(parts: Sequence[StoredPart], start: int, stop: int) -> Iterator[list[StoredPart]]:
-    """The parts in runs: of parts of one block, wanted whole, each stored right behind the one before."""
-    run: list[StoredPart] = []
-    end, size = -1, 0  # where the next one must lie in the pack, and raw bytes so far
-    for part in parts:
-        record = part.location.record
-        single = record.size <= record.block_size and start <= part.start and part.start + part.length <= stop
-        follows = run and single and record.offset == end and part.location.pack_id == run[0].location.pack_id
-        if not follows or size + record.size > _RUN:
-            if run:
-                yield run
-            run, size = [], 0
-        run.append(part)
-        end, size = record.offset + record.stored_size if single else -1, size + record.size
-    if run:
-        yield run
-
-
-def _read_whole(storage: Storage, run: Sequence[StoredPart]) -> bytes | None:
-    """All bytes of parts that lie side by side; None if their pack is gone."""
-    records = [part.location.record for part in run]
-    start, stop = records[0].offset, records[-1].offset + records[-1].stored_size
-    try:
-        data = memoryview(storage.read(key(run[0].location.pack_id), start, stop))
-    except NotFound:
-        return None
-    blocks = ((record, block) for record in records for block in record.blocks())
-    return b"".join(
-        decode_block(record, block, data[block.start - start :][: block.stored_size]) for record, block in blocks
-    )
-
-
-def _read_part(
-    database: Database, storage: Storage, cache: BlockCache, part: StoredPart, start: int, stop: int
-) -> Iterator[bytes | memoryview]:
-    location, at = part.location, max(start, part.start)
-    end = min(stop, part.start + part.length)
-    while at < end:
-        try:
-            for piece in read_object(storage, cache, location, at - part.start, end - part.start):
-                yield piece
-                at += len(piece)
-        except NotFound:
-            location = _relocate(database, location)
-
-
-def _relocate(database: Database, old: Location) -> Location:
-    """Where an object lies now whose pack was not there."""
-    with database.read() as tx:
-        found = locate(tx, [old.record.digest]).get(old.record.digest)
-    if found is None:
-        raise NotFound(f"object {old.record.digest} was freed while it was read")
-    if found.pack_id == old.pack_id:
-        raise Corrupt(f"pack {old.pack_id} is missing from the storage", hint="run `tukar check`")
-    return found

@@ -7,13 +7,14 @@ from typing import Final
 
 from tukar.database import Database
 from tukar.objects import index
+from tukar.objects.cache import BlockCache
 from tukar.objects.check import Checker
 from tukar.objects.check import Progress as CheckProgress
 from tukar.objects.gc import Collector, Freeing, Roots
 from tukar.objects.index import StoredFile
 from tukar.objects.landing import Landing
 from tukar.objects.landing import Progress as LandingProgress
-from tukar.objects.reading import BlockCache, FileReader
+from tukar.objects.reading import FileReader
 from tukar.storage.base import Storage
 
 _CACHE: Final = 32 << 20

@@ -10,7 +10,7 @@ packs = Table(
     "packs",
     metadata,
     Column("id", Text, primary_key=True, comment="32 random hex digits; the storage key follows from it"),
-    Column("state", Text, nullable=False, comment="landing | live | dead"),
+    Column("state", Text, nullable=False, comment="landing | live | dead | stray"),
     Column("size", BigInteger, nullable=False, comment="bytes in the storage; 0 while landing"),
     Column("content", BigInteger, nullable=False, comment="of these, bytes of stored blocks"),
     Column("changed_at", Float, nullable=False, comment="when it came into this state"),
@@ -42,6 +42,8 @@ files = Table(
     Column("manifest_id", ForeignKey("objects.id"), nullable=False, index=True),
     Column("created_at", Float, nullable=False),
     Column("condemned_at", Float, comment="when gc found that nothing needs it; NULL while something does"),
+    # A freed file's id is not given to another: whoever still reads the old one must not meet its successor.
+    sqlite_autoincrement=True,
 )
 
 parts = Table(

@@ -53,7 +53,7 @@ def _packs() -> None:
     op.create_table(
         "packs",
         sa.Column("id", sa.Text(), nullable=False, comment="32 random hex digits; the storage key follows from it"),
-        sa.Column("state", sa.Text(), nullable=False, comment="landing | live | dead"),
+        sa.Column("state", sa.Text(), nullable=False, comment="landing | live | dead | stray"),
         sa.Column("size", sa.BigInteger(), nullable=False, comment="bytes in the storage; 0 while landing"),
         sa.Column("content", sa.BigInteger(), nullable=False, comment="of these, bytes of stored blocks"),
         sa.Column("changed_at", sa.Float(), nullable=False, comment="when it came into this state"),
@@ -95,6 +95,7 @@ def _files() -> None:
         sa.ForeignKeyConstraint(["manifest_id"], ["objects.id"], name=op.f("fk_files_manifest_id_objects")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_files")),
         sa.UniqueConstraint("sha256", name=op.f("uq_files_sha256")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_files_condemned_at"), "files", ["condemned_at"])
     op.create_index(op.f("ix_files_manifest_id"), "files", ["manifest_id"])

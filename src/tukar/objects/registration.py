@@ -1,0 +1,148 @@
+"""What changes the index: packs come and go, objects move, files are registered and revived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tukar.database import Transaction
+from tukar.objects.index import LANDING, LIVE, STRAY, FreedMeanwhile, Location, batches, find_file, locate_ids
+from tukar.objects.packs import Record
+from tukar.objects.tables import files, objects, packs, parts
+from tukar.types import Digest, Manifest
+
+_ROWS: Final = 5000  # inserted by one statement
+_NOTHING: Final[Mapping[Digest, int]] = MappingProxyType({})
+
+
+def begin_pack(tx: Transaction, pack_id: str, now: float) -> None:
+    """Note a pack before its first byte is written, so that it is never taken for a stray one."""
+    tx.execute(packs.insert().values(id=pack_id, state=LANDING, size=0, content=0, changed_at=now))
+
+
+def add_pack(tx: Transaction, pack_id: str, size: int, records: Sequence[Record], now: float) -> dict[Digest, int]:
+    """A landed pack becomes live and its objects known; returns the row ids of those that are.
+
+    An object that came to be known meanwhile stays where it is. FreedMeanwhile if the pack was taken for abandoned.
+    """
+    make_live(tx, pack_id, size, records, now)
+    add_objects(tx, pack_id, records)
+    query = sa.select(objects.c.digest, objects.c.id).where(objects.c.pack_id == pack_id)
+    return {Digest(digest): row_id for digest, row_id in tx.execute(query)}
+
+
+def make_live(tx: Transaction, pack_id: str, size: int, records: Iterable[Record], now: float) -> None:
+    """A landed pack becomes live; FreedMeanwhile if it was taken for abandoned."""
+    content = sum(record.stored_size for record in records)
+    ours = packs.update().where(packs.c.id == pack_id, packs.c.state == LANDING)
+    if tx.execute(ours.values(state=LIVE, size=size, content=content, changed_at=now)).rowcount == 0:
+        raise FreedMeanwhile
+
+
+def add_objects(tx: Transaction, pack_id: str, records: Iterable[Record]) -> None:
+    """Objects are in a pack; one that is known already stays where it is."""
+    for batch in batches(records, _ROWS):
+        tx.execute(_insert_new(tx, objects), [object_row(pack_id, record) for record in batch])
+
+
+def _insert_new(tx: Transaction, table: sa.Table) -> sa.Insert:
+    """An insert that leaves out the rows that are there already."""
+    if tx.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def object_row(pack_id: str, record: Record) -> dict[str, object]:
+    """The row of an object in a pack."""
+    return {
+        "digest": bytes(record.digest),
+        "kind": record.kind,
+        "size": record.size,
+        "pack_id": pack_id,
+        "offset": record.offset,
+        "stored_size": record.stored_size,
+        "codec": record.codec,
+        "block_size": record.block_size,
+        "meta": record.meta,
+        "blocks": record.table,
+    }
+
+
+def move_objects(tx: Transaction, copied: Iterable[tuple[Location, Record]], to_pack: str) -> None:
+    """Objects were copied, as they are stored, to another pack: note where each is, if it still is where it was."""
+    columns = objects.c
+    here = (columns.digest == sa.bindparam("its_digest")) & (columns.pack_id == sa.bindparam("old_pack"))
+    move = objects.update().where(here).values(pack_id=to_pack, offset=sa.bindparam("new_offset"))
+    for batch in batches(copied, _ROWS):
+        rows = [
+            {"its_digest": bytes(new.digest), "old_pack": old.pack_id, "new_offset": new.offset} for old, new in batch
+        ]
+        tx.execute(move, rows)
+
+
+def add_file(
+    tx: Transaction, manifest: Manifest, manifest_digest: Digest, now: float, known: Mapping[Digest, int] = _NOTHING
+) -> int:
+    """Register a file whose objects are all here, and give its row id.
+
+    ``known`` has the row ids of objects that were added in this transaction. FreedMeanwhile if an object is not here:
+    gc freed it since it was looked up, and it has to be landed again.
+    """
+    if find_file(tx, manifest.sha256) is not None:
+        return revive_file(tx, manifest.sha256)
+    digests = {part.digest for part in manifest.parts} | {manifest_digest}
+    ids = {digest: known[digest] for digest in digests if digest in known}
+    ids |= locate_ids(tx, digests - ids.keys())
+    if ids.keys() != digests:
+        raise FreedMeanwhile
+    row = files.insert().values(
+        sha256=manifest.sha256,
+        size=manifest.size,
+        format=manifest.format,
+        manifest_id=ids[manifest_digest],
+        created_at=now,
+    )
+    file_id = int(tx.execute(row).inserted_primary_key[0])  # type: ignore[index]
+    _add_parts(tx, file_id, manifest, ids)
+    return file_id
+
+
+def _add_parts(tx: Transaction, file_id: int, manifest: Manifest, ids: Mapping[Digest, int]) -> None:
+    rows, start = [], 0
+    for position, part in enumerate(manifest.parts):
+        rows.append(
+            {
+                "file_id": file_id,
+                "position": position,
+                "start": start,
+                "length": part.length,
+                "object_id": ids[part.digest],
+            }
+        )
+        start += part.length
+    for batch in batches(rows, _ROWS):
+        tx.execute(parts.insert(), batch)
+
+
+def revive_file(tx: Transaction, sha256: str) -> int:
+    """A known file is needed again: gc may have condemned it. Its row id; FreedMeanwhile if gc has freed it."""
+    row = tx.execute(files.update().where(files.c.sha256 == sha256).values(condemned_at=None).returning(files.c.id))
+    file_id = row.scalar_one_or_none()
+    if file_id is None:
+        raise FreedMeanwhile
+    return int(file_id)
+
+
+def note_stray(tx: Transaction, pack_id: str, size: int, now: float) -> None:
+    """Note a pack that no row speaks of, with its size in bytes."""
+    tx.execute(_insert_new(tx, packs).values(id=pack_id, state=STRAY, size=size, content=0, changed_at=now))
+
+
+def forget_packs(tx: Transaction, pack_ids: Iterable[str]) -> None:
+    """Packs are not in the storage any more."""
+    for batch in batches(pack_ids):
+        tx.execute(packs.delete().where(packs.c.id.in_(batch)))

@@ -1,0 +1,115 @@
+"""Writing a pack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from types import TracebackType
+from typing import Final, Self
+
+from tukar.codecs.base import Codec, TensorView
+from tukar.errors import Corrupt
+from tukar.objects.packs import BLOCK, CONTENT, COUNT, HEADER, MAX_FOOTER, MAX_META, Record, encode_footer, key
+from tukar.storage.base import Storage, Writer
+from tukar.types import Digest
+
+MAX_RECORDS: Final = 1 << 16
+"""Objects of a pack: what reads a footer holds them all."""
+
+_BUFFER: Final = 256 << 10  # a mixture-of-experts has 100,000 tensors of some bytes
+
+
+class PackWriter:
+    """Writes one pack. Visible and durable once the context is left without an exception."""
+
+    def __init__(self, storage: Storage, pack_id: str) -> None:
+        self.id = pack_id
+        self.records: list[Record] = []
+        self.size = 0
+        self.footer_size = COUNT.size
+        self._buffer = bytearray()
+        self._create: AbstractContextManager[Writer] = storage.create(key(pack_id))
+
+    def __enter__(self) -> Self:
+        self._blob = self._create.__enter__()
+        self._write(HEADER)
+        return self
+
+    def has_room(self, pack_size: int) -> bool:
+        """Whether another object may be added if the pack is to have about ``pack_size`` bytes."""
+        return self.size + self.footer_size < pack_size and len(self.records) < MAX_RECORDS
+
+    def add(self, digest: Digest, kind: int, codec: Codec, tensor: TensorView, block_size: int) -> Record:
+        """Encode and append an object. Each block is decoded again: the digest of what comes out is noted."""
+        meta, blocks = codec.encode(tensor, (), block_size)
+        offset, size = self.size, tensor.data.size
+        # A block that is all of its object, and is stored as it is, has the object's digest.
+        whole = digest if kind == CONTENT and size <= block_size else None
+        table = bytearray()
+        for index, stored in enumerate(blocks):
+            raw_size = min(block_size, size - index * block_size)
+            table += _block_entry(codec, meta, stored, raw_size, whole)
+            self._write(stored)
+        if len(meta) > MAX_META or len(table) != -(-size // block_size) * BLOCK.size:
+            raise Corrupt(f"object {digest}: the codec {codec.name} gave {len(meta)} bytes of meta, or too few blocks")
+        stored_size = self.size - offset
+        return self._note(Record(digest, kind, size, codec.id, block_size, offset, stored_size, meta, bytes(table)))
+
+    def copy(self, record: Record, stored: Iterator[bytes | memoryview]) -> Record:
+        """Append an object that is encoded already, its stored bytes in order."""
+        offset = self.size
+        for piece in stored:
+            self._write(piece)
+        if self.size - offset != record.stored_size:
+            raise Corrupt(f"object {record.digest}: {self.size - offset} stored bytes, not {record.stored_size}")
+        return self._note(replace(record, offset=offset))
+
+    def _note(self, record: Record) -> Record:
+        self.records.append(record)
+        self.footer_size += record.footer_size
+        return record
+
+    def _write(self, data: bytes | memoryview) -> None:
+        self.size += len(data)
+        if len(data) < _BUFFER:
+            self._buffer += data
+            if len(self._buffer) >= _BUFFER:
+                self._flush()
+        else:
+            self._flush()
+            self._blob.write(data)
+
+    def _flush(self) -> None:
+        buffer, self._buffer = self._buffer, bytearray()
+        if buffer:
+            self._blob.write(buffer)
+
+    def _finish(self) -> None:
+        if self.size != len(HEADER) + sum(record.stored_size for record in self.records):
+            raise Corrupt(f"pack {self.id}: its last object is not whole")
+        if self.footer_size > MAX_FOOTER:
+            raise Corrupt(f"pack {self.id}: its footer would have {self.footer_size} bytes, more than {MAX_FOOTER}")
+        self._write(encode_footer(self.records))
+        self._flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            try:
+                self._finish()
+            except BaseException as failed:
+                self._create.__exit__(type(failed), failed, failed.__traceback__)
+                raise
+        self._create.__exit__(kind, error, trace)
+
+
+def _block_entry(codec: Codec, meta: bytes, stored: bytes, raw_size: int, whole: Digest | None) -> bytes:
+    if len(stored) == raw_size:  # stored as it is
+        digest = whole or Digest.of(stored)
+        return BLOCK.pack(len(stored), digest, digest)
+    if len(stored) > raw_size:
+        raise Corrupt(f"the codec {codec.name} made {len(stored)} bytes of a block of {raw_size}")
+    raw = codec.decode(meta, stored, raw_size, ())
+    return BLOCK.pack(len(stored), Digest.of(stored), Digest.of(raw))
