@@ -250,6 +250,8 @@ def _line(name: str, rows: Sequence[Row], pushed: str = "", pulled: str = "") ->
 
 def demo(hub: Hub, folder: Path) -> bool:
     """The whole of it; whether everything that was pulled equals what was published."""
+    # Where other work goes on, two threads of OpenBLAS spend their time waiting for each other. Read when NumPy loads.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import use_model
     from family import OWNER, build, heldout, installed_base
 
