@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -71,7 +72,7 @@ class Siege:
             timer.start()
             yield
             timer.join()
-        self.server.process.wait()
+        self._see_that_it_was_killed()
 
     def _work(self) -> None:
         while True:
@@ -89,11 +90,16 @@ class Siege:
         if self.random.random() < 0.25:
             with suppress(Died):
                 self.server.start(self.random.randrange(1, 120))
-            if self.server.process.poll() is not None:
-                self.killed.append("start")
-            else:
+            if self.server.process.poll() is None:  # it served before the countdown ended
                 self.server.kill()
+            else:
+                self.killed.append("start")
+            self._see_that_it_was_killed()
         self.server.start()
+
+    def _see_that_it_was_killed(self) -> None:
+        """And did not end by itself."""
+        assert self.server.process.wait() == -signal.SIGKILL
 
     def _look(self) -> None:
         found = self.hub.look()
