@@ -17,9 +17,10 @@ from tukar.objects.cache import BlockCache
 from tukar.objects.check import Checker, Finding
 from tukar.objects.gc import Collected, Collector
 from tukar.objects.landing import Landing
+from tukar.objects.packs import Record, pack_id_of, read_footer
 from tukar.objects.reading import FileReader
 from tukar.objects.sources import BytesSource
-from tukar.objects.tables import files
+from tukar.objects.tables import files, packs
 from tukar.storage.base import Storage
 from tukar.types import Digest
 
@@ -57,6 +58,10 @@ class Store:
             found = index.get_file(tx, sha256)
         return FileReader(self.database, storage or self.storage, self.cache, found)
 
+    def has(self, sha256: str) -> bool:
+        with self.database.read() as tx:
+            return index.find_file(tx, sha256) is not None
+
     def read(self, sha256: str) -> bytes:
         reader = self.open(sha256)
         return reader.read(0, reader.size)
@@ -84,6 +89,23 @@ class Store:
     def blobs(self) -> dict[str, int]:
         return {stat.key: stat.size for stat in self.storage.list()}
 
+    def data(self) -> dict[str, bytes]:
+        return {key: self.storage.read(key, 0, size) for key, size in self.blobs().items()}
+
+    def put(self, key: str, data: bytes) -> None:
+        """Replace a blob, or add one."""
+        with self.storage.create(key) as blob:
+            blob.write(data)
+
+    def records(self) -> list[tuple[str, Record]]:
+        """What the packs say is in them."""
+        ids = (pack_id_of(key) for key in self.blobs())
+        return [(pack_id, record) for pack_id in ids if pack_id for record in read_footer(self.storage, pack_id)]
+
+    def states(self) -> dict[str, str]:
+        """The packs that the index knows."""
+        return {row.id: row.state for row in self.rows(sa.select(packs.c.id, packs.c.state))}
+
     def _needed(self) -> Sequence[sa.Select[int]]:
         return [sa.select(files.c.id).where(files.c.sha256.in_(sorted(self.roots)))]
 
@@ -101,6 +123,11 @@ def text(size: int, seed: int = 0) -> bytes:
     """Bytes that shrink, no two blocks of them the same."""
     words = [f"{word:x} " * 4 for word in random.Random(seed).sample(range(1 << 20), size // 8 + 1)]
     return "".join(words).encode()[:size]
+
+
+def flipped(data: bytes, byte: int) -> bytes:
+    """``data`` with one bit of a byte the other way."""
+    return data[:byte] + bytes([data[byte] ^ 4]) + data[byte + 1 :]
 
 
 def pieces(content: bytes) -> list[tuple[int, bytes]]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
 
-from tukar.objects.packs import PREFIX
+from tukar.objects.check import Checker
+from tukar.objects.packs import CONTENT, PREFIX
 from tukar.objects.sources import BytesSource
 from tukar.objects.tables import files, objects, packs, parts
 from tukar.storage.base import Stat, Storage
 from tukar.storage.memory import MemoryStorage
 from tukar.testing.models import tiny_safetensors
 
-from .stores import NOW, Store, digests, noise, sha256_of, text
+from .stores import BLOCK, NOW, Store, digests, flipped, noise, sha256_of, text
 
 ALONE, SHARED = noise(5000, 1), text(3000)
 BASE, TUNED = tiny_safetensors(0), tiny_safetensors(0, metadata={"format": "pt"})
@@ -147,6 +150,50 @@ def test_objects_in_a_pack_that_is_not_live_are_found(filled: Store, state: str)
     with filled.database.write() as tx:
         tx.execute(packs.update().values(state=state))
     assert {sha256 for finding in filled.check() for sha256 in finding.files} == filled.roots
+
+
+@pytest.mark.parametrize("altered", [{"size": 5}, {"content": 5}], ids=lambda altered: next(iter(altered)))
+def test_an_altered_row_of_a_pack_is_found(filled: Store, altered: dict[str, object]) -> None:
+    with filled.database.write() as tx:
+        tx.execute(packs.update().values(**altered))
+    assert {sha256 for finding in filled.check() for sha256 in finding.files} == filled.roots
+
+
+def test_a_block_that_did_not_shrink_among_others_that_did_is_no_fault(store: Store) -> None:
+    mixed = text(4 * BLOCK) + noise(2 * BLOCK) + text(4 * BLOCK)
+    store.land(mixed)
+    blocks = [block for _, record in store.records() if record.codec for block in record.blocks()]
+    assert {block.stored_size == block.raw_size for block in blocks} == {True, False}
+    assert store.check() == []
+
+
+def test_many_damaged_objects_are_told_in_few_findings(store: Store) -> None:
+    """Each finding is looked up in every repository."""
+    store.pack_size = 1 << 20
+    sha256s = store.land(*(noise(100, seed) for seed in range(50)))
+    ((name, data),) = store.data().items()
+    for _, record in store.records():
+        if record.kind == CONTENT:
+            data = flipped(data, record.offset)
+    store.put(name, data)
+    findings = store.check()
+    assert len(findings) == 21
+    assert {sha256 for finding in findings for sha256 in finding.files} == set(sha256s)
+
+
+def test_what_the_database_finds_wrong_with_itself_is_told(filled: Store) -> None:
+    if not filled.database.is_sqlite:
+        pytest.skip("PostgreSQL has no such check")
+    with closing(sqlite3.connect(str(filled.database.engine.url.database))) as connection:
+        connection.execute("UPDATE parts SET object_id = 12345")
+        connection.commit()
+    assert any("dangling reference" in finding.message for finding in filled.check())
+
+
+def test_progress_tells_of_every_stored_byte_once(filled: Store) -> None:
+    seen: list[int] = []
+    assert list(Checker(filled.database, filled.storage, seen.append).run()) == []
+    assert sum(seen) == sum(record.stored_size for _, record in filled.records())
 
 
 def test_what_is_landing_or_was_freed_is_no_fault(filled: Store) -> None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import sqlalchemy as sa
 
+from tukar.errors import Corrupt
+from tukar.objects import compaction, gc
 from tukar.objects.gc import sweep_landings
 from tukar.objects.index import FreedMeanwhile
 from tukar.objects.packs import key
 from tukar.objects.sources import BytesSource
+from tukar.objects.store import ObjectStore
 from tukar.objects.tables import files, objects, packs, parts
+from tukar.storage.base import Writer
+from tukar.storage.memory import MemoryStorage
 from tukar.testing.models import tiny_safetensors
 
 from .stores import NOW, Store, noise, sha256_of, text
@@ -166,3 +174,95 @@ def test_landings_that_were_cut_off_are_swept(store: Store) -> None:
     sweep_landings(store.database, store.storage)
     assert store.blobs() == kept
     assert store.count(packs) == len(kept)
+
+
+def test_where_there_is_no_root_nothing_is_needed(store: Store) -> None:
+    store.land(ALONE)
+    assert ObjectStore(store.database, store.storage).collector(list, lambda tx, ids: None).run(NOW, 0).freed_files == 1
+
+
+def test_many_files_are_freed_in_several_transactions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gc, "_FILES", 2)
+    store.land(*(noise(10, seed) for seed in range(5)))
+    batches: list[int] = []
+    ObjectStore(store.database, store.storage).collector(list, lambda tx, ids: batches.append(len(ids))).run(NOW, 0)
+    assert batches == [2, 2, 1]
+    assert store.count(objects) == 0
+
+
+def test_a_pack_with_few_dead_bytes_is_left_alone(store: Store) -> None:
+    store.pack_size = 1 << 20
+    store.land(noise(12_000), noise(100, 1))
+    store.roots.discard(sha256_of(noise(100, 1)))
+    before = store.data()
+    assert store.collect().freed_files == 1
+    assert store.data() == before
+
+
+def test_merged_packs_are_of_bounded_size(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "_GROUP", 3000)
+    for seed in range(12):
+        store.land(noise(1000, seed))
+    store.collect()
+    assert len(store.blobs()) == 4
+    assert store.check() == []
+
+
+def test_the_second_copy_of_an_object_is_reclaimed(store: Store) -> None:
+    store.pack_size = 1 << 20
+    content = tiny_safetensors(0)
+    with store.landing() as first, store.landing() as second:
+        for landing in (first, second):
+            landing.add(BytesSource(content))
+            landing.seal()
+        for landing in (first, second):
+            with store.database.write() as tx:
+                landing.register(tx)
+    store.roots.add(sha256_of(content))
+    assert len(store.blobs()) == 2
+    assert store.check() == []
+    store.collect()
+    assert len(store.blobs()) == 1
+    assert store.read(sha256_of(content)) == content
+
+
+class AlteringStorage(MemoryStorage):
+    """Stores something else than it was given, once it is told to."""
+
+    is_altering = False
+
+    @contextmanager
+    def create(self, key: str) -> Iterator[Writer]:
+        with super().create(key) as blob:
+            yield _AlteringWriter(blob) if self.is_altering else blob
+
+
+class _AlteringWriter:
+    def __init__(self, blob: Writer) -> None:
+        self._blob = blob
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> None:
+        self._blob.write(bytes(data).replace(b"\x07", b"\x17"))
+
+
+def test_a_copy_that_the_storage_altered_does_not_replace_the_original(store: Store) -> None:
+    store.storage = storage = AlteringStorage()
+    store.land(ALONE, noise(5000, 2))
+    store.roots = {sha256_of(ALONE)}
+    before = store.data()
+    storage.is_altering = True
+    with pytest.raises(Corrupt):
+        store.collect_and_move()
+    assert store.data() == before
+    assert store.read(sha256_of(ALONE)) == ALONE
+    assert store.check() == []
+
+
+def test_a_landing_that_goes_on_for_long_is_left_alone(store: Store) -> None:
+    with store.landing(NOW) as landing:
+        landing.add(BytesSource(ALONE))
+        landing.seal()
+        store.collect(NOW + 80_000)
+        with store.database.write() as tx:
+            landing.register(tx)
+    assert store.read(sha256_of(ALONE)) == ALONE

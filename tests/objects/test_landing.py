@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Barrier
 
 import pytest
+from blake3 import blake3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tukar.database import Database, metadata
-from tukar.errors import Invalid, Unavailable
+from tukar.errors import Corrupt, Invalid, Unavailable
+from tukar.objects import landing as landing_module
+from tukar.objects.index import FreedMeanwhile
+from tukar.objects.packs import CONTENT
 from tukar.objects.sources import BytesSource
 from tukar.objects.tables import files, objects, packs, parts
 from tukar.storage.base import Writer
+from tukar.storage.folder import FolderStorage
 from tukar.storage.memory import MemoryStorage
 from tukar.testing.models import tiny_gguf, tiny_safetensors
+from tukar.testing.sources import CountingSource
+from tukar.types import ByteSource
 
-from .stores import BLOCK, PACK, Store, noise, pieces, sha256_of, text
+from .faulty import Interposed
+from .stores import BLOCK, PACK, Store, flipped, noise, pieces, sha256_of, text
 
 TABLES = (files, parts, objects, packs)
 SIZES = [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, PACK - 1, PACK, PACK + 1, 3 * PACK + 7]
@@ -221,3 +231,133 @@ def test_a_file_is_cut_as_its_format_says(store: Store) -> None:
     content = tiny_safetensors(0)
     store.land(content)
     assert store.count(parts) == len(pieces(content)) == 6
+
+
+@pytest.mark.parametrize("block_size", [1, 7, 4096])
+@pytest.mark.parametrize("pack_size", [1, 5000])
+def test_any_block_and_pack_size_will_do(store: Store, block_size: int, pack_size: int) -> None:
+    store.block_size, store.pack_size = block_size, pack_size
+    contents = [tiny_safetensors(3)[:-900], noise(500), text(1000), b""]
+    store.land(*contents)
+    assert [store.read(sha256_of(content)) for content in contents] == contents
+    assert store.check() == []
+
+
+def test_a_pack_is_full_by_its_footer_too(store: Store) -> None:
+    store.land(*(bytes([number]) for number in range(40)))
+    assert len(store.blobs()) > 1
+    assert max(store.blobs().values()) < PACK + 1000
+
+
+def test_a_long_run_without_tensors_is_cut_and_a_tensor_is_not(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landing_module, "_OPAQUE", 3000)
+    tensor = tiny_safetensors(0, {"weight": ("F32", (2000,))})
+    store.land(noise(10_000), tensor)
+    assert [store.read(sha256_of(content)) for content in (noise(10_000), tensor)] == [noise(10_000), tensor]
+    sizes = sorted(record.size for _, record in store.records() if record.kind == CONTENT)
+    assert sizes == sorted([3000, 3000, 3000, 1000, 8000, len(tensor) - 8000])
+
+
+def test_a_source_is_read_twice_at_most(store: Store) -> None:
+    store.block_size, store.pack_size = 1 << 20, 64 << 20
+    source = CountingSource(BytesSource(noise(10 << 20)))
+    with store.landing() as landing:
+        landing.add(source, sha256_of(noise(10 << 20)))
+        landing.seal()
+    assert source.total <= 2 * source.size + (1 << 20)
+
+
+def test_memory_is_bounded_however_long_a_file_is(store: Store, tmp_path: Path) -> None:
+    store.storage = FolderStorage(tmp_path / "blobs")
+    store.block_size, store.pack_size = 1 << 20, 32 << 20
+    tracemalloc.start()
+    with store.landing() as landing:
+        landing.add(_Noise(150 << 20))
+        landing.seal()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40 << 20
+
+
+class _Noise:
+    """As many bytes as one likes, no two blocks of them the same."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def read(self, start: int, stop: int) -> bytes:
+        return blake3(b"noise").digest(length=stop - start, seek=start)
+
+
+def test_a_source_that_ends_early_leaves_nothing(store: Store) -> None:
+    with pytest.raises(Corrupt, match="ends"):
+        _land_source(store, _Changing(12 << 20, ends_at=14))
+    assert nothing_is_left(store)
+
+
+def test_a_source_that_changes_while_it_is_read_is_not_stored(store: Store) -> None:
+    with pytest.raises((Invalid, Corrupt)):
+        _land_source(store, _Changing(9 << 20))
+    assert nothing_is_left(store)
+
+
+def _land_source(store: Store, source: ByteSource) -> None:
+    store.block_size, store.pack_size = 1 << 20, 4 << 20
+    with store.landing() as landing:
+        landing.add(BytesSource(noise(5000)))
+        landing.add(source, "0" * 64)
+        landing.seal()
+
+
+class _Changing:
+    """Says something else each time, and fails at a read if it is told to. So long that it is read twice."""
+
+    def __init__(self, size: int, ends_at: int = -1) -> None:
+        self.size, self._ends_at, self._reads = size, ends_at, 0
+
+    def read(self, start: int, stop: int) -> bytes:
+        self._reads += 1
+        if self._reads == self._ends_at:
+            raise Corrupt("the file ends early")
+        return bytes([self._reads % 251]) * (stop - start)
+
+
+def test_bytes_that_the_storage_altered_are_noticed(store: Store) -> None:
+    class Altering(MemoryStorage):
+        def read(self, key: str, start: int, stop: int) -> bytes:
+            data = super().read(key, start, stop)
+            return flipped(data, 9) if stop - start > 2 * PACK else data
+
+    store.storage = Altering()
+    with pytest.raises(Corrupt):
+        store.land(noise(3 * PACK))
+    assert nothing_is_left(store)
+
+
+def test_what_is_shared_may_be_moved_while_it_is_read_back(store: Store) -> None:
+    base, tuned = tiny_safetensors(0), tiny_safetensors(0, metadata={"a": "b"})
+    store.land(base)
+    before = store.blobs().keys()
+    Store(store.database, Interposed(store.storage, before, store.collect_and_move)).land(tuned)
+    assert before.isdisjoint(store.blobs())
+    assert store.read(sha256_of(tuned)) == tuned
+    assert store.check() == []
+
+
+def test_what_is_shared_and_freed_while_it_is_read_back_is_to_land_again(store: Store) -> None:
+    base, tuned = tiny_safetensors(0), tiny_safetensors(0, metadata={"a": "b"})
+    store.land(base)
+    store.roots.clear()
+    with pytest.raises(FreedMeanwhile):
+        Store(store.database, Interposed(store.storage, store.blobs().keys(), store.collect)).land(tuned)
+    assert nothing_is_left(store)
+
+
+def test_the_order_of_the_steps_is_held(store: Store) -> None:
+    with store.landing() as landing:
+        with pytest.raises(RuntimeError), store.database.write() as tx:
+            landing.register(tx)
+        landing.add(BytesSource(b"x"))
+        landing.seal()
+        with pytest.raises(RuntimeError):
+            landing.add(BytesSource(b"y"))

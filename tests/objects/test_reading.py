@@ -6,12 +6,14 @@ from itertools import pairwise
 
 import pytest
 
+from tukar import codecs
+from tukar.codecs import Codec
 from tukar.errors import Corrupt, NotFound
 from tukar.objects.cache import BlockCache
 from tukar.storage.memory import MemoryStorage
 from tukar.testing.models import tiny_safetensors
 
-from .stores import BLOCK, NOW, Store, noise, pieces, sha256_of, text
+from .stores import BLOCK, NOW, Store, flipped, noise, pieces, sha256_of, text
 
 SMALL = tiny_safetensors(0, {f"layers.{number}": ("F32", (number % 7 + 1,)) for number in range(700)})
 
@@ -124,3 +126,54 @@ def test_a_cache_serves_no_other_object(store: Store) -> None:
     store.land(*contents)
     for content in contents * 2:
         assert store.open(sha256_of(content)).read(5, 50) == content[5:50]
+
+
+def test_pieces_are_neither_tiny_nor_large(store: Store) -> None:
+    """Whoever sends them pays for each."""
+    content = tiny_safetensors(0, {f"expert.{index}": ("BF16", (100,)) for index in range(1500)}) + noise(2 << 20)
+    (sha256,) = store.land(content)
+    sizes = [len(piece) for piece in store.open(sha256).stream()]
+    assert sum(sizes) == len(content)
+    assert max(sizes) <= 1 << 20
+    assert all(before + size > 64 << 10 for before, size in pairwise(sizes))
+
+
+def test_what_shrank_a_lot_is_read_in_bounded_pieces(store: Store) -> None:
+    store.block_size, store.pack_size = 64 << 10, 1 << 20
+    (sha256,) = store.land(bytes(8 << 20) + b"!")
+    assert max(len(piece) for piece in store.open(sha256).stream()) <= 1 << 20
+
+
+def test_a_long_stream_does_not_flush_the_cache(store: Store) -> None:
+    store.block_size, store.pack_size = 128 << 10, 1 << 20
+    small, large = noise(200 << 10), noise(3 << 20, 1)
+    store.land(small, large)
+    store.open(sha256_of(small)).read(5, 10)
+    assert store.cache.size == 128 << 10
+    assert store.read(sha256_of(large)) == large
+    assert store.cache.size == 128 << 10
+
+
+def test_a_file_in_place_of_a_freed_one_is_never_read_for_it(store: Store) -> None:
+    (sha256,) = store.land(noise(3 << 20))
+    stream = store.open(sha256).stream()
+    next(stream)
+    store.roots.clear()
+    store.collect()
+    store.land(noise(3 << 20, 1))
+    with pytest.raises(NotFound):
+        list(stream)
+
+
+def test_a_damaged_block_does_not_reach_a_codec(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.block_size, store.pack_size = 16 << 10, 1 << 20
+    (sha256,) = store.land(text(9000))
+    ((name, data),) = store.data().items()
+    store.put(name, flipped(data, 100))
+
+    def never(number: int) -> Codec:
+        raise AssertionError("it did")
+
+    monkeypatch.setattr(codecs, "codec", never)
+    with pytest.raises(Corrupt, match="stored block"):
+        store.read(sha256)
