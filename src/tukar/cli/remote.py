@@ -181,22 +181,16 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, what: str) ->
     kind = _CODES.get(headers.get("x-error-code", "")) or _STATUSES.get(status)
     if kind is None:
         kind = Unavailable if status >= 500 or status in PASSING else Invalid
-    message, hint = _told(headers, body)
-    return kind(message or f"{what}: the hub answered {status}", hint=hint)
+    return kind(_message(headers, body) or f"{what}: the hub answered {status}")
 
 
-def _told(headers: Mapping[str, str], body: bytes) -> tuple[str | None, str | None]:
-    """What an error reply says, and what to do; only hubs like ours tell the two apart."""
+def _message(headers: Mapping[str, str], body: bytes) -> str | None:
     try:
         told = replies.parse(body)
     except Invalid:
         told = None
-    fields = told if isinstance(told, dict) else {}
-    message, error, hint = (
-        text[:2000] if isinstance(text := fields.get(key), str) and text else None
-        for key in ("message", "error", "hint")
-    )
-    return (message, hint) if message else (error or headers.get("x-error-message"), None)
+    text = told.get("error") if isinstance(told, dict) else None
+    return text[:2000] if isinstance(text, str) and text else headers.get("x-error-message")
 
 
 def unreachable(endpoint: Endpoint, error: Exception) -> Unavailable:

@@ -72,9 +72,7 @@ def json_error(
     sent = {"X-Error-Message": header_text(whole), **_EXTRA.get(status, {}), **(headers or {})}
     if code:
         sent["X-Error-Code"] = code
-    # "error" is what stock clients show; our own shows the two apart.
-    parts = {"message": message.encode("utf-8", "backslashreplace").decode(), "hint": hint}
-    return JSONResponse({"error": whole, **parts}, status, sent)
+    return JSONResponse({"error": whole}, status, sent)
 
 
 def header_text(text: str) -> str:

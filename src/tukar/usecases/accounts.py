@@ -50,12 +50,6 @@ def require_user(identity: Identity) -> User:
     return identity.user
 
 
-def require_writing(identity: Identity) -> None:
-    """Refused for a token that may only read."""
-    if identity.role != "write":
-        raise Refused("this token may only read", hint="use one with the role 'write'")
-
-
 def require_admin(identity: Identity) -> User:
     """The asker, an administrator with a token that may write; Refused for anyone else."""
     user = require_user(identity)

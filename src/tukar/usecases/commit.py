@@ -12,7 +12,6 @@ from tukar.catalog.values import Commit, Identity, Repository, User
 from tukar.database import Transaction
 from tukar.errors import Invalid, Refused
 from tukar.types import ByteSource, RepoId
-from tukar.usecases.accounts import require_user, require_writing
 from tukar.usecases.publish import land
 from tukar.usecases.services import Services
 
@@ -97,9 +96,7 @@ def writable(tx: Transaction, identity: Identity, repo_id: RepoId) -> tuple[Repo
     """A repository that the asker may write to, and the asker."""
     repository = repositories.get(tx, identity, repo_id)
     if identity.user is None or not rights.may_write(identity, repository):
-        require_user(identity)
-        require_writing(identity)
-        raise Refused(f"you may not write to {repository}", hint="use the token of someone who may")
+        raise Refused(f"you may not write to {repository}", hint="use a token with the role 'write' of someone who may")
     return repository, identity.user
 
 

@@ -7,7 +7,7 @@ from tukar.catalog.repositories import RepositoryExists
 from tukar.catalog.values import Identity, Repository
 from tukar.errors import Refused
 from tukar.types import RepoId
-from tukar.usecases.accounts import require_user, require_writing
+from tukar.usecases.accounts import require_user
 from tukar.usecases.commit import writable
 from tukar.usecases.services import Services
 
@@ -22,9 +22,10 @@ def create(services: Services, identity: Identity, repo_id: RepoId, *, private: 
     user = require_user(identity)
     with services.database.write() as tx:
         if not rights.may_create(identity, repo_id.namespace):
-            require_writing(identity)
-            hint = f"use your own namespace: {user.name}/..."
-            raise Refused(f"you may not create repositories in {repo_id.namespace!r}", hint=hint)
+            raise Refused(
+                f"you may not create repositories in {repo_id.namespace!r}",
+                hint=f"use your own namespace ({user.name}/...) and a token with the role 'write'",
+            )
         repository = repositories.create(tx, repo_id, private=private, now=services.clock())
         commits.start(tx, repository, author=user, now=services.clock())
         return repository
