@@ -1,8 +1,12 @@
-"""The packs of a landing: while one is written, the one before is made durable and read back in another thread."""
+"""The packs of a landing: while one is written, one is made durable, and the one before that is read back.
+
+Each step is bound by something else (the source and BLAKE3, the disk, SHA-256), so each has a thread of its own.
+"""
 
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -43,8 +47,10 @@ class Packing:
     packs: list[PackWriter] = field(default_factory=list)
     objects: dict[Digest, Location] = field(default_factory=dict)
     _open: PackWriter | None = None
-    _thread: ThreadPoolExecutor | None = None
-    _finishing: Future[None] | None = None
+    _closer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "landing-close"))
+    _prover: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "landing-prove"))
+    _closing: Future[None] | None = None
+    _proving: deque[Future[None]] = field(default_factory=deque)
 
     def add(self, digest: Digest, kind: int, view: TensorView, on_finished: Callable[[], Finished]) -> None:
         """Store an object.
@@ -71,36 +77,36 @@ class Packing:
         return pack
 
     def _finish_aside(self, pack: PackWriter, finished: Finished) -> None:
-        self._wait()  # so that two packs at most are open, and little is held
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, "landing")
+        self._wait(behind=1)  # so that two packs at most are open, and little is held
         self._open = None
-        self._finishing = self._thread.submit(self._finish, pack, finished)
+        self._closing = self._closer.submit(self._close, pack)
+        self._proving.append(self._prover.submit(_prove, self._closing, finished))
 
-    def _finish(self, pack: PackWriter, finished: Finished) -> None:
+    def _close(self, pack: PackWriter) -> None:
         pack.__exit__(None, None, None)
         if read_footer(self.storage, pack.id) != pack.records:
             raise Corrupt(f"pack {pack.id} was not stored as it was written", hint="try again")
-        finished()
 
-    def _wait(self) -> None:
-        finishing, self._finishing = self._finishing, None
-        if finishing is not None:
-            finishing.result()
+    def _wait(self, behind: int) -> None:
+        """Wait until no pack is being closed, and at most so many are to be read back; raises what went wrong there."""
+        if self._closing is not None:
+            self._closing.result()
+        while len(self._proving) > behind:
+            self._proving.popleft().result()
 
     def close(self, finished: Finished) -> None:
         """Make the last pack durable, and then do what ``finished`` says, in this thread."""
-        self._wait()
+        self._wait(behind=1)
         pack, self._open = self._open, None
-        if pack is None:
-            finished()
-        else:
-            self._finish(pack, finished)
+        if pack is not None:
+            self._close(pack)
+        self._wait(behind=0)
+        finished()
 
     def abandon(self, error: BaseException) -> None:
         """Stop, whatever is under way; an unfinished pack is never visible."""
-        if self._thread is not None:
-            self._thread.shutdown(cancel_futures=True)
+        self._closer.shutdown(cancel_futures=True)
+        self._prover.shutdown(cancel_futures=True)
         pack, self._open = self._open, None
         if pack is not None:
             pack.__exit__(type(error), error, error.__traceback__)
@@ -110,6 +116,11 @@ class Packing:
         with self.database.read() as tx:
             left = index.unregistered(tx, [pack.id for pack in self.packs])
         drop_packs(self.database, self.storage, left)
+
+
+def _prove(closing: Future[None], finished: Finished) -> None:
+    closing.result()
+    finished()
 
 
 def drop_packs(database: Database, storage: Storage, pack_ids: Sequence[str]) -> None:
