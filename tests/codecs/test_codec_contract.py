@@ -106,5 +106,5 @@ def test_a_codec_that_breaks_its_promise_is_found_out(codec: Raw | Zstd, check: 
         pass
 
     Contract.codec = codec
-    with pytest.raises(error):
+    with pytest.raises((error, ExceptionGroup)):  # hypothesis may find it in several ways
         check(Contract())

@@ -19,7 +19,6 @@ from tukar.database import Database
 from tukar.errors import Corrupt, NotFound, TukarError
 from tukar.objects import index
 from tukar.objects.agreement import disagreements
-from tukar.objects.compaction import strays
 from tukar.objects.index import LIVE, location_of
 from tukar.objects.packs import CONTENT, Block, Record, key, object_hasher, read_footer
 from tukar.objects.reading import decode_block
@@ -73,8 +72,6 @@ class Checker:
             yield from self._pack(pack_id)
         for sha256, wrong in disagreements(self.database, self.storage):
             yield Finding(f"file {sha256}: {wrong}", (sha256,))
-        for stray in strays(self.database, self.storage):
-            yield Finding(f"{stray.key}: the index knows no such pack; gc deletes it after the grace period")
 
     def _misplaced(self) -> Iterator[Finding]:
         query = (

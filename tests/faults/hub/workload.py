@@ -95,8 +95,8 @@ def files_are_not_synced() -> None:
 
 
 def commits_are_not_synced() -> None:
-    def prepare(connection: Any, record: Any) -> None:
-        prepare_as_it_is(connection, record)
+    def prepare(patience: float, connection: Any, record: Any) -> None:
+        prepare_as_it_is(patience, connection, record)
         connection.execute("PRAGMA synchronous = NORMAL")
 
     prepare_as_it_is, connect._prepare_sqlite = connect._prepare_sqlite, prepare
