@@ -102,6 +102,13 @@ def test_other_bytes_than_announced_are_not_kept(
     assert sorted(site.hub.services.objects.storage.list(""), key=lambda stat: stat.key) == packs
 
 
+@pytest.mark.parametrize("size", [999, 1001])
+def test_the_size_that_was_announced_counts_too(site: Site, repository: str, data: bytes, size: int) -> None:
+    (item,) = site.batch(repository, [(sha256(data), size)]).json()["objects"]
+    assert site.http.put(item["actions"]["upload"]["href"], content=data).status_code == (413 if size < 1000 else 400)
+    assert "actions" in site.batch(repository, [(sha256(data), len(data))]).json()["objects"][0]
+
+
 def test_an_address_may_be_used_again(site: Site, repository: str, data: bytes) -> None:
     (item,) = site.batch(repository, [(sha256(data), len(data))]).json()["objects"]
     for content, status in ((b"wrong", 400), (data, 200), (data, 200)):

@@ -1,10 +1,13 @@
 """Publish: bytes arrive, a commit links them; everything, or nothing."""
 
 import hashlib
+from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 
 from tukar.catalog import repositories as catalog
+from tukar.catalog import tables
 from tukar.catalog.operations import DeleteFile, DeleteFolder
 from tukar.catalog.values import Repository
 from tukar.errors import Conflict, EntryNotFound, Invalid, NotFound, Refused, RepoNotFound
@@ -81,19 +84,46 @@ def test_a_stranger_finds_nothing_or_is_refused(desk: Desk) -> None:
         desk.commit(private, regular("a", b"a"), user="bob")
 
 
+class Meanwhile(BytesSource):
+    """A source that does something when it is read for the second time: first it is named, then it is stored."""
+
+    def __init__(self, data: bytes, act: Callable[[], None]) -> None:
+        super().__init__(data)
+        self._act, self._reads = act, 0
+
+    def read(self, start: int, stop: int) -> bytes:
+        self._reads += 1
+        if self._reads == 2:
+            self._act()
+        return super().read(start, stop)
+
+
 def test_a_repository_that_is_deleted_while_the_bytes_land(desk: Desk) -> None:
-    repository = desk.repository()
+    repository, done = desk.repository(), []
 
-    class Deleting(BytesSource):
-        """A source that, when it is read for the first time, finds the repository gone."""
-
-        def read(self, start: int, stop: int) -> bytes:
-            with desk.services.database.write() as tx:
-                catalog.delete(tx, repository)
-            return super().read(start, stop)
+    def delete() -> None:
+        repositories.delete(desk.services, desk.identity(), repository.repo_id)
+        done.append(True)
 
     with pytest.raises(RepoNotFound):
-        desk.commit(repository, regular("a.txt", b"x"), RegularFile("b.txt", Deleting(b"content")))
+        desk.commit(repository, regular("a.txt", b"x"), RegularFile("b.txt", Meanwhile(b"content", delete)))
+    assert done
+
+
+def test_a_file_that_becomes_private_while_the_bytes_land(desk: Desk) -> None:
+    public, mine, done = desk.repository("alice", "public"), desk.repository("bob"), []
+    sent = desk.send(b"public so far")
+    desk.commit(public, sent)
+
+    def hide() -> None:
+        with desk.services.database.write() as tx:
+            tx.execute(sa.update(tables.repositories).where(tables.repositories.c.id == public.id).values(private=True))
+        done.append(True)
+
+    with pytest.raises(Invalid, match="not been uploaded"):
+        desk.commit(mine, sent, RegularFile("b.txt", Meanwhile(b"content", hide)))
+    assert done
+    assert content(desk, mine, "weights.bin", "bob") is None
 
 
 def test_a_card_follows_main(desk: Desk) -> None:
