@@ -34,11 +34,13 @@ from tukar.server.requests import (
     whole_number,
     with_json,
 )
+from tukar.storage.oserrors import os_errors_unavailable
 from tukar.types import check_path
 from tukar.usecases import commit
 from tukar.usecases.commit import Change, LargeFile, RegularFile, writable
 
 _REGULAR_LIMIT: Final = 10 << 20  # larger files go through LFS or Xet
+_CARD_LIMIT: Final = 2 * _REGULAR_LIMIT  # a refusal here would stop the upload
 _LINE_LIMIT: Final = 2 * _REGULAR_LIMIT  # base64, and what is around it
 _BODY_LIMIT: Final = 4 << 30
 _FILES_LIMIT: Final = 10_000
@@ -106,7 +108,7 @@ def _check_may_write(request: Request) -> None:
 def _commit(request: Request, path: Path) -> Response:
     contents = path.with_name(f"{path.name}.contents")
     try:
-        with path.open("rb") as lines, contents.open("wb") as sink:
+        with os_errors_unavailable("take in a commit"), path.open("rb") as lines, contents.open("wb") as sink:
             header, operations = _parse(lines, sink)
         with FileSource(contents) as source:
             changes = [_change(key, value, source) for key, value in operations]
@@ -210,5 +212,5 @@ _REPO: Final = "/api/{type:kind}/{namespace}/{name}"
 routes = [
     Route(f"{_REPO}/preupload/{{revision}}", with_json(preupload), methods=["POST"]),
     Route(f"{_REPO}/commit/{{revision}}", commit_endpoint, methods=["POST"]),
-    Route("/api/validate-yaml", with_json(validate_yaml), methods=["POST"]),
+    Route("/api/validate-yaml", with_json(validate_yaml, _CARD_LIMIT), methods=["POST"]),
 ]

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
-from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -18,7 +17,7 @@ from tukar.catalog.repositories import Cursor
 from tukar.catalog.values import Commit, Entry, Repository
 from tukar.database import Transaction
 from tukar.errors import Invalid, Unsupported
-from tukar.server.requests import PLURALS, base_url, body, flag, hub, identity, param, repo_id
+from tukar.server.requests import PLURALS, base_url, flag, hub, identity, param, repo_id, with_body
 from tukar.types import RepoType
 from tukar.usecases import describe
 from tukar.usecases.commit import writable
@@ -27,7 +26,7 @@ _TREE_PAGE: Final = 1000
 _EXPANDED_PAGE: Final = 50
 _COMMITS_PAGE: Final = 50
 _LIST_PAGE: Final = 1000
-_FORM_LIMIT: Final = 8 << 20
+_FORM_LIMIT: Final = 4 << 20
 _FORM_FIELDS: Final = 10_000
 
 
@@ -127,7 +126,7 @@ async def paths_info(request: Request) -> Response:
     """Those of the paths in the form that exist."""
     if request.headers.get("content-type", "").startswith("application/json"):
         raise Unsupported("paths-info takes a form", hint="send paths=...&paths=... url-encoded")
-    return await to_thread.run_sync(_paths_info, request, await body(request, _FORM_LIMIT))
+    return await with_body(request, _FORM_LIMIT, lambda data: _paths_info(request, data))
 
 
 def _paths_info(request: Request, data: bytes) -> Response:

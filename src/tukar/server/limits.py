@@ -23,6 +23,7 @@ class Limit:
         return limiters.setdefault(self._name, CapacityLimiter(self._threads))
 
 
+BODIES: Final = Limit("bodies", 2)  # large bodies that are parsed: a megabyte of JSON may take twenty in memory
 LANDINGS: Final = Limit("landings", 3)
 READS: Final = Limit("reads", 8)
 XORBS: Final = Limit("xorbs", 3)

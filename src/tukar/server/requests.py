@@ -22,13 +22,15 @@ from tukar.catalog.values import Identity
 from tukar.errors import Invalid, Unauthenticated
 from tukar.hub import Hub
 from tukar.server.errors import TooLarge
+from tukar.server.limits import BODIES
 from tukar.storage.oserrors import os_errors_unavailable
 from tukar.types import RepoId, RepoType
 from tukar.usecases import accounts
 
 _TYPES: Final[dict[str, RepoType]] = {"models": "model", "datasets": "dataset", "spaces": "space"}
 PLURALS: Final[dict[RepoType, str]] = {value: key for key, value in _TYPES.items()}
-_JSON_LIMIT: Final = 16 << 20
+_JSON_LIMIT: Final = 4 << 20
+_LARGE: Final = 128 << 10  # bytes of a body that is parsed; most are far smaller
 _BAD_TOKEN: Final = "Invalid credentials in Authorization header"  # noqa: S105 - clients look for these very words
 _BUFFER: Final = 256 << 10  # for each upload under way, and clients send up to 64 at once
 
@@ -227,11 +229,17 @@ def _spool_file(folder: Path) -> Iterator[Path]:
 Answer = Callable[[Request, Any], Response]
 
 
-def with_json(answer: Answer) -> Callable[[Request], Any]:
-    """An endpoint that takes a JSON body, parsed and answered in a thread."""
+def with_json(answer: Answer, limit: int = _JSON_LIMIT) -> Callable[[Request], Any]:
+    """An endpoint that takes a JSON body of at most ``limit`` bytes, parsed and answered in a thread."""
 
     async def endpoint(request: Request) -> Response:
-        data = await body(request, _JSON_LIMIT)
-        return await to_thread.run_sync(lambda: answer(request, parse_json(data)))
+        return await with_body(request, limit, lambda data: answer(request, parse_json(data)))
 
     return endpoint
+
+
+async def with_body(request: Request, limit: int, answer: Callable[[bytes], Response]) -> Response:
+    """What ``answer`` gives, in a thread, for the body; TooLarge beyond ``limit`` bytes."""
+    data = await body(request, limit)
+    limiter = BODIES.get(request) if len(data) > _LARGE else None
+    return await to_thread.run_sync(answer, data, limiter=limiter)

@@ -117,12 +117,12 @@ FAULTS: dict[str, Callable[[], None]] = {
 }
 
 
-@event.listens_for(Engine, "connect")
 def take_over_often(connection: Any, _: Any) -> None:
     connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
 
 
 if __name__ == "__main__":
+    event.listen(Engine, "connect", take_over_often)
     folder, what = Path(sys.argv[1]), sys.argv[2:]
     if what == ["recover"]:
         recover(folder)
