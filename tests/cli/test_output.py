@@ -16,7 +16,7 @@ from .hub import TUKAR, Commands
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "0.977 KiB"), (1536, "1.5 KiB"), (5 << 30, "5 GiB"), (10**15, "909 TiB")],
+    [(0, "0 B"), (999, "999 B"), (1000, "1.00 kB"), (90_868_376, "90.9 MB"), (5 << 30, "5.37 GB"), (10**15, "1.00 PB")],
 )
 def test_sizes(size: int, text: str) -> None:
     assert size_text(size) == text

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import click
 from rich import box, table
@@ -21,11 +21,10 @@ from rich.progress import TransferSpeedColumn as SpeedColumn
 from rich.text import Text
 
 from tukar.cli.failures import printable
+from tukar.gallery.text import size as size_on_pages
 
 Advance = Callable[[int], None]
 """Called with the number of bytes done since the last call, from any thread."""
-
-_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class Output:
     @contextmanager
     def meter(self, label: str) -> Iterator[Meter]:
         """The same for what learns its total, or a total that changes, on the way."""
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True))
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
         bar = Progress(
             *columns, SpeedColumn(), TimeRemainingColumn(), console=_errors(), disable=not is_watched(), transient=True
         )
@@ -110,11 +109,8 @@ def _errors() -> Console:
 
 
 def size_text(size: int) -> str:
-    """A size for people."""
-    value, unit = float(size), 0
-    while value >= 1000 and unit < len(_UNITS) - 1:
-        value, unit = value / 1024, unit + 1
-    return f"{size} B" if unit == 0 else f"{value:.3g} {_UNITS[unit]}"
+    """A size for people, as the hub's pages write it, in powers of 1,000; in ASCII, for other programs to read."""
+    return size_on_pages(size).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def counted(count: int, noun: str) -> str:

@@ -21,7 +21,7 @@ _CARD_LIMIT: Final = 1 << 20  # a hub reads no more of a card
 _ASKED_AT_ONCE: Final = 256
 _SAMPLE: Final = 512
 _COMMIT_FILES: Final = 1000  # regular files in a commit, and their bytes: a hub holds them in memory
-_COMMIT_BYTES: Final = 64 << 20
+_COMMIT_BYTES: Final = 64_000_000
 
 Mode = Literal["lfs", "regular", "ignored"]
 

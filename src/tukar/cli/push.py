@@ -59,7 +59,7 @@ def push(
 
     What the repository has already is left out, and bytes that the hub has from you, or that you may read there, are
     not sent again: after an interruption, push again. Nothing is seen of a push before its commit, and files in the
-    repository that are not in SOURCE stay. More than 1,000 small files, or 64 MiB of them, take several commits.
+    repository that are not in SOURCE stay. More than 1,000 small files, or 64 MB of them, take several commits.
 
     \b
     Examples:
