@@ -1,5 +1,6 @@
 """What was cut goes on where it stopped, and half a snapshot never looks like a whole one."""
 
+import re
 import signal
 import threading
 from pathlib import Path
@@ -121,6 +122,21 @@ def test_a_hub_that_stays_busy_is_given_up_and_what_came_is_kept(
     fake.requests.clear()
     assert deceived("pull", REPOSITORY, "--to", tmp_path / "pulled").code == 0
     assert [path for _, path, _ in fake.requests if path.endswith("/w.bin")] == []
+
+
+@pytest.mark.parametrize("where", ["/tree/", "/resolve/.*/w.bin"])
+def test_a_hub_that_finds_its_bytes_damaged_is_not_asked_again(
+    deceived: Commands, fake: FakeHub, tmp_path: Path, where: str
+) -> None:
+    told = {"error": "block 3 does not match its digest"}
+    fake.says(where, lambda request: request.answer_json(told, 500, X_Error_Code="Corrupt"))
+    done = deceived("pull", REPOSITORY, "--to", tmp_path / "pulled")
+    assert done.code == 1
+    assert "the hub's copy is damaged (block 3 does not match its digest)" in done.stderr
+    assert "tukar check" in done.stderr
+    assert ("'w.bin'" in done.stderr) == where.endswith("w.bin")
+    assert len([path for _, path, _ in fake.requests if re.search(where, path)]) == 1
+    assert not (tmp_path / "pulled").exists()
 
 
 def test_one_pull_at_a_time_into_a_folder(deceived: Commands, fake: FakeHub, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import httpx
 from tukar import __version__, errors
 from tukar.cli import replies
 from tukar.cli.endpoint import Endpoint
-from tukar.errors import Invalid, TukarError, Unauthenticated, Unavailable
+from tukar.errors import Corrupt, Invalid, TukarError, Unauthenticated, Unavailable
 from tukar.types import RepoId, RepoType
 
 PLURALS: Final[Mapping[RepoType, str]] = {"model": "models", "dataset": "datasets", "space": "spaces"}
@@ -150,6 +150,7 @@ class Remote:
                     return reply
                 failure = self._error(reply, what)
                 again = reply.status in PASSING and (repeatable or reply.status in (429, 503))
+                again = again and not isinstance(failure, Corrupt)
                 pause = pause and max(pause, retry_after(reply.headers))
             if pause is None or not again:
                 raise failure
@@ -181,7 +182,13 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, what: str) ->
     kind = _CODES.get(headers.get("x-error-code", "")) or _STATUSES.get(status)
     if kind is None:
         kind = Unavailable if status >= 500 or status in PASSING else Invalid
-    return kind(_message(headers, body) or f"{what}: the hub answered {status}")
+    message = _message(headers, body)
+    if kind is Corrupt:  # it says which block, and not of which file
+        return Corrupt(
+            f"{what}: the hub's copy is damaged{f' ({message})' if message else ''}",
+            hint="whoever runs the hub: `tukar check` names every file that is touched",
+        )
+    return kind(message or f"{what}: the hub answered {status}")
 
 
 def _message(headers: Mapping[str, str], body: bytes) -> str | None:
@@ -235,6 +242,7 @@ _CODES: Final[Mapping[str, type[TukarError]]] = {
     "RevisionNotFound": errors.RevisionNotFound,
     "EntryNotFound": errors.EntryNotFound,
     "GatedRepo": errors.Refused,
+    "Corrupt": errors.Corrupt,
 }
 _STATUSES: Final[Mapping[int, type[TukarError]]] = {
     401: errors.Unauthenticated,

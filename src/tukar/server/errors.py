@@ -30,7 +30,7 @@ _TABLE: Final[tuple[tuple[type[errors.TukarError], int, str | None], ...]] = (
     (errors.Refused, 403, None),
     (errors.Unsupported, 501, None),
     (errors.Unavailable, 503, None),
-    (errors.Corrupt, 500, None),
+    (errors.Corrupt, 500, "Corrupt"),
     (errors.TukarError, 500, None),
 )
 
