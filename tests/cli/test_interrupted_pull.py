@@ -83,6 +83,15 @@ def test_a_part_that_is_too_long_is_fetched_anew(deceived: Commands, fake: FakeH
     assert contents(tmp_path / "pulled") == fake.files
 
 
+def test_only_what_came_is_counted_as_fetched(deceived: Commands, fake: FakeHub, tmp_path: Path) -> None:
+    digests = {entry["path"]: entry["lfs"]["oid"] for entry in fake.tree}
+    kept = {f"{digests['w.bin']}.1.part": fake.files["w.bin"][:250_000], f"{digests['v.bin']}.1": fake.files["v.bin"]}
+    write(tmp_path / "pulled.partial/.tukar/incoming", kept)
+    told = deceived.json("pull", REPOSITORY, "--to", tmp_path / "pulled")
+    assert told["fetched_bytes"] == len(fake.files["w.bin"]) - 250_000
+    assert contents(tmp_path / "pulled") == fake.files
+
+
 def test_a_hub_that_does_no_ranges_is_asked_for_the_whole(deceived: Commands, fake: FakeHub, tmp_path: Path) -> None:
     fake.says("/resolve/.*/w.bin", lambda request: request.answer(200, fake.files["w.bin"]))
     digest = fake.tree[0]["lfs"]["oid"]

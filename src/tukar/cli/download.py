@@ -33,10 +33,15 @@ def arriving_name(target: Path) -> Path:
 
 
 class Download:
-    """Fetches files one after another, in one thread. ``stop`` ends it between two pieces, with Stopped."""
+    """Fetches files one after another, in one thread. ``stop`` ends it between two pieces, with Stopped.
+
+    Attributes:
+        received: the bytes of files that came from the hub, those that had to come again too.
+    """
 
     def __init__(self, receiver: Receiver, advance: Advance, stop: Event) -> None:
         self._receiver, self._advance, self._stop = receiver, advance, stop
+        self.received = 0
         self._buffers = [memoryview(bytearray(_PIECE)) for _ in range(_BUFFERS)]
 
     def fetch(self, address: str, file: RemoteFile, target: Path) -> None:
@@ -113,6 +118,7 @@ class Download:
                     return False
                 under_way.append(hashing.submit(partial.hasher.update, buffer[:count]))
                 partial.write(buffer[:count])
+                self.received += count
                 self._advance(count)
                 if partial.size - synced >= _SYNC_EVERY:
                     # So that the disk works while we receive, and not only when the end is awaited.

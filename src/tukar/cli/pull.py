@@ -89,10 +89,10 @@ def pull(
     with folders.opened(target) as folder:
         plan = _plan(folder, repo, listed, picked, force, output)
         missing = folder.missing(plan.missing)
-        _fetch(endpoint, repo, commit, folder, missing, output)
+        received = _fetch(endpoint, repo, commit, folder, missing, output)
         snapshot = Marker(endpoint.url, repo, revision, commit, tuple(plan.wanted))
         folder.place(snapshot, missing, plan.going)
-    _show(output, snapshot, target, plan)
+    _show(output, snapshot, target, plan, received)
 
 
 def _plan(
@@ -139,8 +139,8 @@ def _missing(folder: Folder, wanted: Sequence[RemoteFile], output: Output) -> li
 
 def _fetch(
     endpoint: Endpoint, repo: RepoId, commit: str, folder: Folder, missing: Sequence[Missing], output: Output
-) -> None:
-    """Step 2: every file that is missing, in several threads; the largest first."""
+) -> int:
+    """Step 2: every file that is missing, in several threads; the largest first. Returns the bytes that came."""
     needed = [item for item in missing if not item.is_here()]
     to_come = sum(item.to_come() for item in needed)
     if to_come > folder.free_bytes():
@@ -148,16 +148,19 @@ def _fetch(
             f"{size_text(to_come)} are to come, and {folder.root} has room for {size_text(folder.free_bytes())}",
             hint="make room, or pull into a folder on another disk",
         )
+    downloads: list[Download] = []
     with output.progress("Fetching", sum(item.file.size for item in needed)) as advance:
 
         @contextmanager
         def worker(stop: Event) -> Iterator[Callable[[Missing], None]]:
             with Receiver(endpoint) as receiver:
                 download = Download(receiver, advance, stop)
+                downloads.append(download)
                 base = f"{web_path(repo)}/resolve/{commit}"
                 yield lambda item: download.fetch(f"{base}/{quote(item.file.path)}", item.file, item.incoming)
 
         workers.each(sorted(needed, key=lambda item: -item.file.size), _THREADS, worker)
+    return sum(download.received for download in downloads)
 
 
 def _some(paths: Sequence[str]) -> str:
@@ -165,7 +168,7 @@ def _some(paths: Sequence[str]) -> str:
     return ", ".join(map(repr, paths[:_SHOWN])) + more
 
 
-def _show(output: Output, snapshot: Marker, target: Path, plan: Plan) -> None:
+def _show(output: Output, snapshot: Marker, target: Path, plan: Plan, received: int) -> None:
     fetched = {file.path for file in plan.missing}
     value: dict[str, Any] = {
         "repository": str(snapshot.repo),
@@ -173,7 +176,7 @@ def _show(output: Output, snapshot: Marker, target: Path, plan: Plan) -> None:
         "revision": snapshot.revision,
         "commit": snapshot.commit,
         "folder": str(target.absolute()),
-        "fetched_bytes": sum(file.size for file in plan.missing),
+        "fetched_bytes": received,
         "files": [
             {
                 "path": file.path,
