@@ -1,6 +1,7 @@
 """A folder that is pulled into again and again, and in which people work."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -152,12 +153,18 @@ def test_the_folder_is_named_after_the_repository(
     assert tukar.json("pull", name)["folder"] == str(tmp_path / name.partition("/")[2])
 
 
-def test_a_file_in_the_place_of_the_folder(tukar: Commands, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["file", "link"])
+@pytest.mark.parametrize("taken", ["pulled", "pulled.partial"])
+def test_something_else_in_the_place_of_the_folder(
+    tukar: Commands, name: str, tmp_path: Path, kind: str, taken: str
+) -> None:
     tukar.json("push", write(tmp_path / "one", ONE), name)
-    write(tmp_path, {"pulled": b"a file"})
+    place = tmp_path / taken
+    place.symlink_to("nothing") if kind == "link" else place.write_bytes(b"a file")
     done = tukar("pull", name, "--to", tmp_path / "pulled")
     assert done.code == 1
-    assert "Traceback" not in done.stderr
+    assert f"tukar: {place} is not a folder\nhint: name a folder with --to" in done.stderr
+    assert os.path.lexists(place)
 
 
 def test_a_marker_that_is_none(tukar: Commands, name: str, pulled: Path) -> None:

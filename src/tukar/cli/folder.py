@@ -200,11 +200,14 @@ class Folder:
 def opened(target: Path) -> Iterator[Folder]:
     """Hold a folder for a pull; it has all of its files, under its own name, when the context is left without an error.
 
-    Conflict if another process pulls into it.
+    Conflict if another process pulls into it, or something else has its place.
     """
     target = Path(os.path.abspath(target))  # noqa: PTH100 - resolve() would follow a link that is the target
     is_new = not target.exists()
     root = target.with_name(f"{target.name}.partial") if is_new else target
+    for path in (target, root):
+        if os.path.lexists(path) and not path.is_dir():
+            raise Conflict(f"{path} is not a folder", hint="name a folder with --to, or move away what is there")
     own = root / OWN
     own.mkdir(parents=True, exist_ok=True)
     with _locked(own / "lock", target):
