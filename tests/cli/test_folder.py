@@ -81,7 +81,8 @@ def test_a_file_that_tukar_did_not_write_stops_the_pull(
     assert done.code == 1
     assert "'new.txt'" in done.stderr
     assert contents(tmp_path / "mine") == {"new.txt": b"mine", "other.txt": b"stays"}
-    tukar.json("pull", name, "--to", tmp_path / "mine", "--force")
+    told = tukar.json("pull", name, "--to", tmp_path / "mine", "--force")
+    assert (told["replaced"], told["removed"]) == (["new.txt"], [])
     assert contents(tmp_path / "mine") == {**TWO, "other.txt": b"stays"}
 
 
@@ -110,8 +111,18 @@ def test_another_repository_is_refused(tukar: Commands, name: str, pulled: Path,
     done = tukar("pull", f"{name}-2", "--to", pulled)
     assert done.code == 1
     assert f"holds a snapshot of {name}" in done.stderr
-    tukar.json("pull", f"{name}-2", "--to", pulled, "--force")
+    forced = tukar("pull", f"{name}-2", "--to", pulled, "--force")
+    assert forced.code == 0
+    assert f"removed {len(ONE)} files that the revision does not have: 'a.txt'," in forced.stderr
     assert contents(pulled) == {"x.txt": b"x"}
+
+
+def test_what_force_replaces_is_named(tukar: Commands, name: str, pulled: Path) -> None:
+    write(pulled, {"a.txt": b"mine"})
+    done = tukar("pull", name, "--to", pulled, "--force")
+    assert done.code == 0
+    assert "replaced 1 file that Tukar did not write, or that changed here: 'a.txt'" in done.stderr
+    assert contents(pulled) == TWO
 
 
 @pytest.mark.parametrize("where", ["sub", "sub/deep", "w.bin"])

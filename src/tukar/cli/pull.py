@@ -38,12 +38,14 @@ class Plan:
         missing: those of them that are not here.
         going: paths of what Tukar put here and the revision has no more.
         changed: paths of the same that were changed here since, and so stay.
+        foreign: paths of missing files that Tukar did not write here, or that were changed: they are replaced.
     """
 
     wanted: Sequence[RemoteFile]
     missing: Sequence[RemoteFile]
     going: Sequence[str]
     changed: Sequence[str]
+    foreign: Sequence[str]
 
 
 @click.command()
@@ -115,7 +117,8 @@ def _plan(
             f"{folder.root} has files that Tukar did not write, or that were changed: {_some(foreign)}",
             hint="move them away, pull into another folder, or replace them with --force",
         )
-    return Plan(wanted, missing, going, [path for path in gone if path not in going and folder.is_taken(path)])
+    changed = [path for path in gone if path not in going and folder.is_taken(path)]
+    return Plan(wanted, missing, going, changed, foreign)
 
 
 def _missing(folder: Folder, wanted: Sequence[RemoteFile], output: Output) -> list[RemoteFile]:
@@ -187,9 +190,15 @@ def _show(output: Output, snapshot: Marker, target: Path, plan: Plan, received: 
             for file in plan.wanted
         ],
         "removed": list(plan.going),
+        "replaced": list(plan.foreign),
     }
     rows = [(item["path"], size_text(item["size"]), item["state"]) for item in value["files"]]
     for path in plan.changed:
         output.note(f"{path} is no longer in the repository; it was changed here, and so it stays")
+    if plan.going:
+        output.note(f"removed {counted(len(plan.going), 'file')} that the revision does not have: {_some(plan.going)}")
+    if plan.foreign:
+        told = f"replaced {counted(len(plan.foreign), 'file')} that Tukar did not write, or that changed here"
+        output.note(f"{told}: {_some(plan.foreign)}")
     summary = f"{snapshot.repo} at {snapshot.commit[:12]} is in {target}: {counted(len(rows), 'file')}, all verified"
     output.show(value, Table(("file", ">size", "state"), rows), summary)
