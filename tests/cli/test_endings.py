@@ -147,6 +147,26 @@ def test_wrong_usage(tukar: Commands, arguments: tuple[str, ...]) -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("push", "--json"), "Missing argument 'SOURCE'"),
+        (("push", "/no/such/folder", "a/b", "--json"), "'/no/such/folder' does not exist"),
+        (("--json", "pull"), "No such option"),
+        (("pull", "--json", "a/b", "--frce"), "--force"),
+        (("token", "nothing", "--json"), "No such command 'nothing'"),
+        (("gc", "--grace", "14", "--json"), "is not a duration"),
+    ],
+)
+def test_wrong_usage_is_a_document_too(tukar: Commands, arguments: tuple[str, ...], told: str) -> None:
+    done = tukar(*arguments)
+    assert done.code == WRONG_USAGE
+    assert done.document.keys() == {"error", "hint"}
+    assert told in done.document["error"]
+    assert done.document["hint"].startswith("see `")
+    assert done.stderr.startswith("Usage: ")
+
+
 def test_an_error_is_a_document_too(tukar: Commands) -> None:
     done = tukar("show", "admin/nothing-here", "--json")
     assert done.code == FAILED

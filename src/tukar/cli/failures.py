@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any, Final
 
 import click
@@ -42,10 +44,17 @@ class Commands(click.Group):
         """In the order in which they were added: what most people need comes first."""
         return list(self.commands)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the group's options. Until a command has read its own, what is there says whether JSON is wanted."""
+        ctx.meta[JSON_KEY] = "--json" in args
+        with _misuse_told(ctx):
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with _misuse_told(ctx):
+                return super().invoke(ctx)
         except TukarError as error:
             raise _failure(ctx, error.message, error.hint) from error
         except KeyboardInterrupt:
@@ -54,6 +63,18 @@ class Commands(click.Group):
             if error.errno == errno.EPIPE:  # whoever read our output has gone: click ends quietly
                 raise
             raise _failure(ctx, _told(error), None) from error
+
+
+@contextmanager
+def _misuse_told(ctx: click.Context) -> Iterator[None]:
+    """Wrong usage as a document where that is wanted; click tells people, and chooses the exit code."""
+    try:
+        yield
+    except click.UsageError as error:
+        if ctx.meta[JSON_KEY]:
+            command = error.ctx.command_path if error.ctx else ctx.command_path
+            click.echo(json.dumps({"error": error.format_message(), "hint": f"see `{command} --help`"}))
+        raise
 
 
 def _failure(ctx: click.Context, message: str, hint: str | None, exit_code: int = FAILED) -> Failure:
