@@ -121,6 +121,24 @@ def test_a_name_that_is_none(tukar: Commands, repository: str, tmp_path: Path) -
     assert "tukar: not a" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("written", "right"),
+    [
+        ("http://hub.example:8080/acme/tiny", "acme/tiny, with HF_ENDPOINT=http://hub.example:8080"),
+        ("https://x/acme/tiny/tree/main?a=b", "acme/tiny, with HF_ENDPOINT=https://x"),
+        ("https://x/datasets/acme/tiny", "acme/tiny, with --type dataset and HF_ENDPOINT=https://x"),
+        ("/acme/tiny", "acme/tiny"),
+        ("acme/tiny/", "acme/tiny"),
+        ("models/acme/tiny", "acme/tiny"),
+        ("spaces/acme/tiny", "acme/tiny, with --type space"),
+    ],
+)
+def test_an_address_instead_of_a_name(tukar: Commands, written: str, right: str) -> None:
+    done = tukar("show", written)
+    assert done.code == FAILED
+    assert done.stderr == f"tukar: not a repository id: {written!r}\nhint: write it as {right}\n"
+
+
 def test_an_empty_folder(tukar: Commands, name: str, tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     done = tukar("push", tmp_path / "m", name)

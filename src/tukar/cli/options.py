@@ -12,12 +12,17 @@ import click
 
 from tukar.cli.failures import JSON_KEY
 from tukar.cli.output import Output
+from tukar.cli.remote import PLURALS
 from tukar.errors import Invalid
 from tukar.types import REPO_TYPES, RepoId, RepoType
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 Decorator = Callable[[_Command], _Command]
 
+_ADDRESS: Final = re.compile(
+    r"(?P<hub>https?://[^/@\s]+)?/*(?:api/)?(?:(?P<plural>models|datasets|spaces)/)?(?P<id>[^/?#]+/[^/?#]+)(?:[/?#].*)?"
+)
+"""A repository's page, or one below it, with or without the hub's address."""
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -77,8 +82,29 @@ class Duration(click.ParamType[float]):
 
 
 def repo_id(text: str, kind: RepoType) -> RepoId:
-    """The repository that an argument names."""
-    return RepoId.parse(text, kind)
+    """The repository that an argument names. Invalid for anything but NAMESPACE/NAME, and an address is not that."""
+    try:
+        return RepoId.parse(text, kind)
+    except Invalid as error:
+        meant = _meant(text)
+        if meant is None:
+            raise
+        raise Invalid(f"not a repository id: {text[:200]!r}", hint=f"write it as {meant}") from error
+
+
+def _meant(text: str) -> str | None:
+    """What to write instead of the address of a repository, or of a path in its address; None if it is neither."""
+    found = _ADDRESS.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        named = RepoId.parse(found["id"])
+    except Invalid:
+        return None
+    kind = {plural: kind for kind, plural in PLURALS.items()}.get(found["plural"] or "models", "model")
+    more = [f"--type {kind}"] if kind != "model" else []
+    more += [f"HF_ENDPOINT={found['hub']}"] if found["hub"] else []
+    return f"{named}, with {' and '.join(more)}" if more else f"{named}"
 
 
 def chosen(paths: list[str], include: tuple[str, ...], exclude: tuple[str, ...]) -> list[str]:
