@@ -56,7 +56,7 @@ def test_a_setting_that_makes_no_sense(tmp_path: Path) -> None:
 
 def test_the_first_start_tells_the_token_and_no_other_does(tmp_path: Path, tukar: Commands) -> None:
     hub = HubProcess(tmp_path / "data", settings={}).start()
-    assert hub.greeting.keys() == {"url", "data", "admin_token"}
+    assert hub.greeting.keys() == {"url", "network_url", "data", "admin_token"}
     assert hub.greeting["data"] == str(tmp_path / "data")
     administrator = tukar.at(hub.url).as_(hub.greeting["admin_token"])
     assert [user["name"] for user in administrator.json("user", "list")] == ["admin"]
@@ -71,19 +71,42 @@ def test_a_given_token_is_not_told(hub: HubProcess, tukar: Commands) -> None:
     assert tukar.as_(ADMIN_TOKEN)("stats").code == 0
 
 
-def test_what_people_are_told(tmp_path: Path) -> None:
+def _told(count: int, *arguments: object) -> list[str]:
+    """The first lines that a hub prints."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TUKAR_"))}
-    command = [str(TUKAR), "serve", "--data", str(tmp_path / "data"), "--port", "0"]
+    command = [str(TUKAR), "serve", *map(str, arguments), "--port", "0"]
     process = subprocess.Popen(command, env=kept, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    lines = [process.stdout.readline().strip() for _ in range(4)]
+    lines = [process.stdout.readline().strip() for _ in range(count)]
     process.terminate()
     process.communicate()
     assert process.returncode == 0
+    return lines
+
+
+def test_what_people_are_told(tmp_path: Path) -> None:
+    lines = _told(4, "--data", tmp_path / "data")
     assert lines[0].startswith("Tukar serves http://127.0.0.1:")
     assert lines[1] == f"Data folder: {tmp_path / 'data'}"
     assert "only this once" in lines[2]
     assert lines[3].startswith("tukar_")
+
+
+def test_a_hub_for_other_machines_says_how_they_reach_it(tmp_path: Path) -> None:
+    lines = _told(3, "--data", tmp_path / "data", "--host", "0.0.0.0")
+    assert lines[0].startswith("Tukar serves http://127.0.0.1:")
+    told, _, address = lines[1].rpartition(": ")
+    assert told == "It listens on all interfaces; from other machines"
+    host, _, port = address.removeprefix("http://").rpartition(":")
+    assert host not in ("", "0.0.0.0")
+    assert port == lines[0].rpartition(":")[2]
+    with socket.create_server((host, 0)):  # it is this machine's
+        pass
+    assert lines[2] == f"Data folder: {tmp_path / 'data'}"
+
+
+def test_a_hub_for_this_machine_alone_names_no_other_address(hub: HubProcess) -> None:
+    assert hub.greeting["network_url"] is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -34,6 +34,8 @@ _BACKLOG: Final = 2048
 _KEEP_ALIVE: Final = 75  # seconds, as nginx has it: shorter ones cut connections that clients are about to use again
 _GRACE: Final = 3  # seconds for requests to end by themselves
 _PATIENCE: Final = 8.0  # seconds until the process ends, whatever it does
+_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what was bound, not what to bind
+_ELSEWHERE: Final[dict[int, str]] = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}  # RFC 5737, RFC 3849
 _log = logging.getLogger("tukar.serve")
 
 
@@ -137,8 +139,16 @@ def _raise_descriptor_limit() -> None:
 
 def _greet(output: Output, hub: Hub, listener: socket.socket) -> None:
     url = hub.config.public_url or _url(listener)
-    value = {"url": url, "data": str(hub.config.data.absolute()), "admin_token": hub.new_admin_token}
+    elsewhere = _url_elsewhere(listener)
+    value = {
+        "url": url,
+        "network_url": elsewhere,
+        "data": str(hub.config.data.absolute()),
+        "admin_token": hub.new_admin_token,
+    }
     lines = [f"Tukar serves {url}", f"Data folder: {value['data']}"]
+    if elsewhere:
+        lines.insert(1, f"It listens on all interfaces; from other machines: {elsewhere}")
     if hub.new_admin_token:
         lines += ["The administrator is 'admin'; this is the token, shown only this once:", hub.new_admin_token]
     output.show(value, *lines)
@@ -146,8 +156,25 @@ def _greet(output: Output, hub: Hub, listener: socket.socket) -> None:
 
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what was bound, not what to bind
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+    return _address(_LOOPBACK.get(host, host), port)
+
+
+def _url_elsewhere(listener: socket.socket) -> str | None:
+    """An address for other machines, where the hub listens on all interfaces."""
+    host, port = listener.getsockname()[:2]
+    return _address(_own_host(listener.family), port) if host in _LOOPBACK else None
+
+
+def _own_host(family: int) -> str:
+    """The address that this machine has where its packets leave for elsewhere; its name if none would."""
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((_ELSEWHERE[family], 9))  # sends nothing
+        return str(probe.getsockname()[0])
+    return socket.gethostname()
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _run(hub: Hub, listener: socket.socket) -> None:
