@@ -40,14 +40,14 @@ TERMINAL = sys.stdout.isatty()
 class Row:
     """One file of the table: its bytes, what it added to the store, and whether it came back the same.
 
-    ``pushed`` and ``pulled`` are the seconds that its model took.
+    ``pushed`` and ``pulled`` are the seconds that its model took in this run; None for what an earlier one published.
     """
 
     model: str
     path: str
     size: int
     stored: int
-    pushed: float
+    pushed: float | None
     pulled: float
     verified: bool
 
@@ -184,8 +184,9 @@ def published(hub: Hub, repository: str, folder: Path) -> bool:
     return found == {path: sha256(folder / path) for path in files(folder)}
 
 
-def publish(hub: Hub, client: Client, owner: str, family: dict[str, Path], notes: Path) -> None:
-    """Publish what the hub does not have, and note what each file added to the store."""
+def publish(hub: Hub, client: Client, owner: str, family: dict[str, Path], notes: Path) -> dict[str, float]:
+    """Publish what the hub does not have, and note what each file added to the store; the seconds of what was sent."""
+    seconds: dict[str, float] = {}
     sent: set[str] = set()
     for name, folder in family.items():
         repository = f"{owner}/{name}"
@@ -200,10 +201,14 @@ def publish(hub: Hub, client: Client, owner: str, family: dict[str, Path], notes
             client.upload(repository, folder)
         there = hub.ask(f"/models/{repository}/sizes/main")["files"]
         added = {file["path"]: file["stored_bytes"] for file in there if file["sha256"] not in before}
-        (notes / f"{name}.json").write_text(json.dumps({"seconds": timer.seconds, "stored": added}))
+        (notes / f"{name}.json").write_text(json.dumps({"stored": added}))
+        seconds[name] = timer.seconds
+    return seconds
 
 
-def pull(client: Client, owner: str, family: dict[str, Path], notes: Path) -> tuple[list[Row], dict[str, Path]]:
+def pull(
+    client: Client, owner: str, family: dict[str, Path], notes: Path, pushed: dict[str, float]
+) -> tuple[list[Row], dict[str, Path]]:
     """Pull everything into an empty cache and compare each file with what was published."""
     rows: list[Row] = []
     pulled: dict[str, Path] = {}
@@ -215,7 +220,7 @@ def pull(client: Client, owner: str, family: dict[str, Path], notes: Path) -> tu
         for path in files(folder):
             same = path in came and sha256(pulled[name] / path) == sha256(folder / path)
             sizes = (folder / path).stat().st_size, note["stored"].get(path, 0)
-            rows.append(Row(name, path, *sizes, note["seconds"], timer.seconds, same))
+            rows.append(Row(name, path, *sizes, pushed.get(name), timer.seconds, same))
     return rows, pulled
 
 
@@ -234,7 +239,8 @@ def table(rows: Sequence[Row]) -> str:
     lines = [f"  {'':34}{'size':>11}{'stored':>11}{'push':>8}{'pull':>8}  sha256", rule]
     for model in dict.fromkeys(row.model for row in rows):
         mine = [row for row in rows if row.model == model]
-        lines.append(_line(model, mine, f"{mine[0].pushed:.1f} s", f"{mine[0].pulled:.1f} s"))
+        pushed = "earlier" if mine[0].pushed is None else f"{mine[0].pushed:.1f} s"
+        lines.append(_line(model, mine, pushed, f"{mine[0].pulled:.1f} s"))
         large = [row for row in mine if row.size > 100_000]
         lines += [_line(f"  {row.path}", [row]) for row in large]
         if len(large) < len(mine):
@@ -261,9 +267,9 @@ def demo(hub: Hub, folder: Path) -> bool:
         hub.wait()
     notes = folder / "notes"
     notes.mkdir(exist_ok=True)
-    publish(hub, Client(hub, folder / "cache"), OWNER, family, notes)
+    pushed = publish(hub, Client(hub, folder / "cache"), OWNER, family, notes)
     shutil.rmtree(folder / "pulled", ignore_errors=True)
-    rows, pulled = pull(Client(hub, folder / "pulled"), OWNER, family, notes)
+    rows, pulled = pull(Client(hub, folder / "pulled"), OWNER, family, notes, pushed)
     print(f"\n{table(rows)}\n")
     pairs = heldout.read()
     with step("use what was pulled: find English sentences for Indonesian ones"):

@@ -28,12 +28,14 @@ def test_publishes_pulls_verifies_and_finds_it_again(tmp_path: Path) -> None:
     assert first.count("✓ hf upload admin/") == 4
     assert first.count("✓ snapshot_download admin/") == 4
     assert "DIFFERS" not in first
+    assert " earlier " not in first
     assert "Every file came back as it was published." in first
 
     second = demo(tmp_path)
 
     assert second.count("is published already") == 4
     assert "hf upload" not in second
+    assert second.count(" earlier ") == 4
     assert "Every file came back as it was published." in second
 
 
