@@ -9,9 +9,12 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tukar.cli.failures import FAULTS_FOUND
 
 TUKAR = Path(sys.executable).parent / "tukar"
 ADMIN_TOKEN = "tests-administrator-0123456789abcdef"
@@ -88,11 +91,14 @@ class Hub:
 
     def command(self, *arguments: str) -> Any:
         """The JSON document of a `tukar` command, given to the running hub by its administrator."""
+        return self._command(*arguments)
+
+    def _command(self, *arguments: str, expected: Collection[int] = (0,)) -> Any:
         command = [str(TUKAR), *arguments, "--json"]
         done = subprocess.run(
             command, env=_administrator(self.url), capture_output=True, text=True, timeout=300, check=False
         )
-        if done.returncode != 0:
+        if done.returncode not in expected:
             raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return json.loads(done.stdout)
 
@@ -103,6 +109,10 @@ class Hub:
 
     def token(self, name: str, role: str) -> str:
         return str(self.command("token", "create", name, "--role", role)["token"])
+
+    def check(self) -> Any:
+        """What `tukar check` reports."""
+        return self._command("check", expected=(0, FAULTS_FOUND))
 
     def collect_garbage(self) -> None:
         self.command("gc", "--grace", "0")

@@ -139,3 +139,25 @@ def test_with_another_data_folder_at_the_same_address(
     own_hub.replace_data(tmp_path / "hub" / "fresh")
     push(pusher, "admin/model", folder)
     assert_pulls(pusher, "admin/model", folder, tmp_path / "reader")
+
+
+def test_after_a_check_found_damage(pusher: Client, own_hub: Hub, folder: Path, tmp_path: Path) -> None:
+    """The hub has the file, and cannot read it: it has to be sent again, although the client knows that it was."""
+    push(pusher, "admin/model", folder)
+    for pack in (own_hub.data / "objects" / "packs").rglob("*/*"):
+        flip(pack, pack.stat().st_size // 3)
+    assert own_hub.check()["fault_count"] > 0
+    push(pusher, "admin/model", folder)
+    assert_pulls(pusher, "admin/model", folder, tmp_path / "reader")
+    own_hub.collect_garbage()
+    assert own_hub.check()["fault_count"] == 0
+
+
+def flip(path: Path, byte: int) -> None:
+    """One bit of a file the other way."""
+    path.chmod(0o600)
+    with path.open("r+b") as file:
+        file.seek(byte)
+        before = file.read(1)[0]
+        file.seek(byte)
+        file.write(bytes([before ^ 1]))

@@ -65,7 +65,7 @@ def test_every_file_is_read_back_from_packs_alone(golden: Storage, index: Databa
         data = reader.read(0, reader.size)
         assert hashlib.sha256(data).hexdigest() == sha256, name
         assert data == _CONTENTS[name], name
-    assert list(store.checker().run()) == []
+    assert list(store.checker(0).run()) == []
 
 
 def test_every_part_of_the_format_is_in_it(golden: Storage):

@@ -77,7 +77,7 @@ class Store:
             return self.collect()
 
     def check(self, storage: Storage | None = None) -> list[Finding]:
-        return list(Checker(self.database, storage or self.storage).run())
+        return list(Checker(self.database, storage or self.storage, NOW).run())
 
     def rows(self, query: sa.Select) -> list:
         with self.database.read() as tx:

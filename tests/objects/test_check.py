@@ -192,7 +192,7 @@ def test_what_the_database_finds_wrong_with_itself_is_told(filled: Store) -> Non
 
 def test_progress_tells_of_every_stored_byte_once(filled: Store) -> None:
     seen: list[int] = []
-    assert list(Checker(filled.database, filled.storage, seen.append).run()) == []
+    assert list(Checker(filled.database, filled.storage, NOW, seen.append).run()) == []
     assert sum(seen) == sum(record.stored_size for _, record in filled.records())
 
 

@@ -164,7 +164,7 @@ def test_bytes_are_what_was_announced(desk: Desk) -> None:
     desk.send(b"other")
     with pytest.raises(Invalid, match="announced"):  # also where the hub has what was announced
         publish.receive(desk.services, alice.id, BytesSource(b"content"), hashlib.sha256(b"other").hexdigest())
-    assert list(desk.services.objects.checker().run()) == []
+    assert list(desk.services.objects.checker(0).run()) == []
 
 
 def test_content_that_was_freed_meanwhile_is_landed_again(desk: Desk) -> None:

@@ -16,6 +16,7 @@ from tukar.cas.views import Extent, KnownXorb
 from tukar.database import Database, Transaction
 from tukar.errors import NotFound
 from tukar.objects import index
+from tukar.objects.damage import damaged_files
 from tukar.objects.index import StoredFile
 from tukar.objects.sources import FileSource, JoinedSource, SliceSource
 from tukar.objects.store import ObjectStore
@@ -63,7 +64,8 @@ class XorbStore:
             with self.database.write() as tx, os_errors_unavailable("take in a xorb"):
                 xorb = self._know(tx, table, now)
                 is_new = self._note_sender(tx, xorb, user_id)
-                if self._cover(tx, xorb, 0, len(table)) is None:
+                extents = self._cover(tx, xorb, 0, len(table))
+                if extents is None or damaged_files(tx, {extent.file.sha256 for extent in extents}):
                     self.staging.adopt(claimed, raw)
             return is_new
         finally:

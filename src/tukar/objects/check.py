@@ -4,7 +4,9 @@
 2. Each live pack is as the index says: its size, and its footer, which describes the same objects.
 3. Each block of each object in it, dead ones too, has its digests; each object has its digest.
 4. Each file's manifest says what the index says of the file.
-5. No pack is in the storage that the index does not know.
+
+What is damaged is noted, so that nothing new is built on it and whoever has the bytes can send them again; what was
+noted and is whole after all is noted no more. A pack that the index does not know is no fault: see ``compaction``.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import sqlalchemy as sa
 
 from tukar.database import Database
 from tukar.errors import Corrupt, NotFound, TukarError
-from tukar.objects import index
+from tukar.objects import damage, index
 from tukar.objects.agreement import disagreements
 from tukar.objects.index import LIVE, location_of
 from tukar.objects.packs import CONTENT, Block, Record, key, object_hasher, read_footer
@@ -60,7 +62,9 @@ class Checker:
 
     database: Database
     storage: Storage
+    now: float
     on_progress: Progress = lambda _: None
+    on_damage: Callable[[], None] = lambda: None
 
     def run(self) -> Iterator[Finding]:
         """Every fault there is."""
@@ -87,10 +91,12 @@ class Checker:
 
     def _pack(self, pack_id: str) -> Iterator[Finding]:
         faults = list(self._pack_faults(pack_id))
-        if faults and self._is_live(pack_id):  # else gc deleted it while we looked
-            yield from (
-                Finding(f"pack {pack_id}: {fault.message}", self._touched(fault.object_ids)) for fault in faults
-            )
+        if not self._is_live(pack_id):
+            return  # gc deleted it while we looked
+        touched = {object_id for fault in faults for object_id in fault.object_ids}
+        if damage.note(self.database, pack_id, touched, self.now, damaged=bool(faults)):
+            self.on_damage()
+        yield from (Finding(f"pack {pack_id}: {fault.message}", self._touched(fault.object_ids)) for fault in faults)
 
     def _is_live(self, pack_id: str) -> bool:
         with self.database.read() as tx:
@@ -130,8 +136,12 @@ class Checker:
     def _objects(self, known: Mapping[Record, int] | Mapping[Record, int | None], window: Window) -> Iterator[_Fault]:
         for record, object_id in sorted(known.items(), key=lambda item: item[0].offset):
             fault = self._object_fault(record, window)
-            if fault is not None:
-                yield _Fault(f"object {record.digest}: {fault}", () if object_id is None else (object_id,))
+            if fault is None:
+                continue
+            if object_id is None:
+                yield _Fault(f"object {record.digest}, which nothing uses and gc removes: {fault}")
+            else:
+                yield _Fault(f"object {record.digest}: {fault}", (object_id,))
 
     def _object_fault(self, record: Record, window: Window) -> str | None:
         block: Block | None = None

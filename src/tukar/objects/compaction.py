@@ -1,8 +1,9 @@
 """Compaction: packs that hold too little are written anew, and what is dead is deleted.
 
-1. A pack with too many dead bytes, or one of many small ones, is rewritten: what lives in it is copied, as it is stored
-   and compared with its digests, into a new pack, which is read back. Then, in one transaction, the objects move and
-   the old pack is dead. A reader that comes too late for the old pack looks its parts up again.
+1. A pack with too many dead bytes, one of many small ones, or one of which only dead bytes are damaged, is rewritten:
+   what lives in it is copied, as it is stored and compared with its digests, into a new pack, which is read back. Then,
+   in one transaction, the objects move and the old pack is dead. A reader that comes too late for the old pack looks
+   its parts up again.
 2. Packs that are dead, abandoned by a landing, or strays for long enough are deleted, and then their rows.
 
 A stray is a pack that no row speaks of. The row is written before the pack and deleted after it, so a stray is left
@@ -25,7 +26,7 @@ from tukar.objects import index, registration
 from tukar.objects.index import DEAD, LANDING, LIVE, STRAY, Location, location_of
 from tukar.objects.packing import drop_packs
 from tukar.objects.packs import PREFIX, Record, key, pack_id_of, read_footer
-from tukar.objects.tables import objects, packs
+from tukar.objects.tables import damages, objects, packs
 from tukar.objects.window import Window
 from tukar.objects.writing import MAX_RECORDS, PackWriter
 from tukar.storage.base import Stat, Storage
@@ -36,6 +37,7 @@ _SMALL: Final = 8 << 20
 _MANY_SMALL: Final = 8
 _GROUP: Final = 128 << 20  # living bytes that are rewritten into one new pack
 _PACKS: Final = 500  # of one group
+_PACK: Final = (packs.c.id, packs.c.size, packs.c.content)
 _ABANDONED: Final = 86_400.0  # a landing of another process that has not moved for so long is not alive
 
 
@@ -66,20 +68,22 @@ def rewrite_sparse(database: Database, storage: Storage, now: float) -> Rewritte
 
 def _sparse(database: Database) -> list[list[str]]:
     live = sa.func.coalesce(sa.func.sum(objects.c.stored_size), 0)
+    count = sa.func.count(objects.c.id)
+    hurt = sa.func.count(damages.c.object_id)
     query = (
-        sa.select(packs.c.id, packs.c.size, packs.c.content, live.label("live"), sa.func.count(objects.c.id).label("n"))
+        sa.select(*_PACK, live.label("live"), count.label("n"), (packs.c.damaged & (hurt == 0)).label("mended"))
         .join_from(packs, objects, objects.c.pack_id == packs.c.id, isouter=True)
+        .join(damages, damages.c.object_id == objects.c.id, isouter=True)
         .where(packs.c.state == LIVE)
-        .group_by(packs.c.id, packs.c.size, packs.c.content)
+        .group_by(*_PACK, packs.c.damaged)
         .order_by(packs.c.id)
     )
     with database.read() as tx:
         rows = tx.execute(query).all()
     small = {row.id for row in rows if row.size < _SMALL}
     merge = small if len(small) >= _MANY_SMALL else set()
-    wanted = [
-        row for row in rows if row.id in merge or row.n == 0 or row.content - row.live > _DEAD_SHARE * row.content
-    ]
+    merge |= {row.id for row in rows if row.n == 0 or row.mended}
+    wanted = [row for row in rows if row.id in merge or row.content - row.live > _DEAD_SHARE * row.content]
     return list(_groups((row.id, int(row.live), row.n) for row in wanted))
 
 

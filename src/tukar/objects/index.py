@@ -114,6 +114,22 @@ def location_of(row: Any) -> Location:
     return Location(pack_id, Record(Digest(digest), kind, size, codec, block_size, offset, stored_size, meta, table))
 
 
+def object_row(pack_id: str, record: Record) -> dict[str, object]:
+    """The row of an object in a pack."""
+    return {
+        "digest": bytes(record.digest),
+        "kind": record.kind,
+        "size": record.size,
+        "pack_id": pack_id,
+        "offset": record.offset,
+        "stored_size": record.stored_size,
+        "codec": record.codec,
+        "block_size": record.block_size,
+        "meta": record.meta,
+        "blocks": record.table,
+    }
+
+
 def locate_ids(tx: Transaction, digests: Collection[Digest]) -> dict[Digest, int]:
     """The row ids of the objects that are known."""
     found: dict[Digest, int] = {}

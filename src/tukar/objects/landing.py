@@ -1,7 +1,8 @@
 """Landing: bytes that arrived become stored files.
 
-Each file is cut into parts; parts that are stored already are not stored again; the rest is encoded into packs. Before
-anything is registered the packs are durable and every file has been rebuilt from them and its sha256 compared.
+Each file is cut into parts; parts that are stored already, undamaged, are not stored again; the rest is encoded into
+packs. Before anything is registered the packs are durable and every file has been rebuilt from them and its sha256
+compared.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tukar.codecs.base import TensorView
 from tukar.database import Database, Transaction
 from tukar.errors import Corrupt, Invalid, TukarError
 from tukar.formats import Piece
-from tukar.objects import index, manifests, registration
+from tukar.objects import damage, index, manifests, registration
 from tukar.objects.packing import Finished, Packing
 from tukar.objects.packs import CONTENT, MANIFEST, object_hasher
 from tukar.objects.proof import Proof
@@ -116,7 +117,7 @@ class Landing:
         if sha256 in self._landed or sha256 in self._known:
             return True
         with self.database.read() as tx:
-            if index.find_file(tx, sha256) is None:
+            if index.find_file(tx, sha256) is None or damage.damaged_files(tx, [sha256]):
                 return False
         self._known.add(sha256)
         return True
@@ -150,8 +151,9 @@ class Landing:
             return
         with self.database.read() as tx:
             stored = index.locate_ids(tx, wanted)
+            damaged = damage.damaged_objects(tx, stored.values())
         for digest, view in wanted.items():
-            if digest not in stored:
+            if digest not in stored or stored[digest] in damaged:
                 self._packing.add(digest, kind, view, self._proven_so_far)
 
     def _proven_so_far(self) -> Finished:

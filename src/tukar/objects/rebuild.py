@@ -63,7 +63,7 @@ def _place(tx: Transaction, pack_id: str, records: Sequence[Record], present: Co
         query = sa.select(objects.c.digest, objects.c.pack_id).where(objects.c.digest.in_(wanted))
         for digest, where in tx.execute(query).all():
             if where not in present:
-                row = registration.object_row(pack_id, wanted[bytes(digest)])
+                row = index.object_row(pack_id, wanted[bytes(digest)])
                 tx.execute(objects.update().where(objects.c.digest == digest).values(row))
 
 

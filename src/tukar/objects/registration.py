@@ -10,7 +10,18 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tukar.database import Transaction
-from tukar.objects.index import LANDING, LIVE, STRAY, FreedMeanwhile, Location, batches, find_file, locate_ids
+from tukar.objects import damage
+from tukar.objects.index import (
+    LANDING,
+    LIVE,
+    STRAY,
+    FreedMeanwhile,
+    Location,
+    batches,
+    find_file,
+    locate_ids,
+    object_row,
+)
 from tukar.objects.packs import Record
 from tukar.objects.tables import files, objects, packs, parts
 from tukar.types import Digest, Manifest
@@ -44,9 +55,10 @@ def make_live(tx: Transaction, pack_id: str, size: int, records: Iterable[Record
 
 
 def add_objects(tx: Transaction, pack_id: str, records: Iterable[Record]) -> None:
-    """Objects are in a pack; one that is known already stays where it is."""
+    """Objects are in a pack; one that is known already stays where it is, unless it is damaged there."""
     for batch in batches(records, _ROWS):
         tx.execute(_insert_new(tx, objects), [object_row(pack_id, record) for record in batch])
+        damage.mend(tx, pack_id, batch)
 
 
 def _insert_new(tx: Transaction, table: sa.Table) -> sa.Insert:
@@ -54,22 +66,6 @@ def _insert_new(tx: Transaction, table: sa.Table) -> sa.Insert:
     if tx.dialect.name == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
-
-
-def object_row(pack_id: str, record: Record) -> dict[str, object]:
-    """The row of an object in a pack."""
-    return {
-        "digest": bytes(record.digest),
-        "kind": record.kind,
-        "size": record.size,
-        "pack_id": pack_id,
-        "offset": record.offset,
-        "stored_size": record.stored_size,
-        "codec": record.codec,
-        "block_size": record.block_size,
-        "meta": record.meta,
-        "blocks": record.table,
-    }
 
 
 def move_objects(tx: Transaction, copied: Iterable[tuple[Location, Record]], to_pack: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -45,6 +46,8 @@ class ObjectStore:
         """Garbage collection, with what is needed and what to do when a file is freed."""
         return Collector(self.database, self.storage, roots, freeing)
 
-    def checker(self, on_progress: CheckProgress = lambda _: None) -> Checker:
-        """Check of all that is stored."""
-        return Checker(self.database, self.storage, on_progress)
+    def checker(
+        self, now: float, on_progress: CheckProgress = lambda _: None, on_damage: Callable[[], None] = lambda: None
+    ) -> Checker:
+        """Check of all that is stored; ``on_damage`` is called where there is more damage than was known."""
+        return Checker(self.database, self.storage, now, on_progress, on_damage)

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, SmallInteger, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    false,
+)
 
 from tukar.database import RowId, metadata
 
@@ -14,6 +27,9 @@ packs = Table(
     Column("size", BigInteger, nullable=False, comment="bytes in the storage; 0 while landing"),
     Column("content", BigInteger, nullable=False, comment="of these, bytes of stored blocks"),
     Column("changed_at", Float, nullable=False, comment="when it came into this state"),
+    Column(
+        "damaged", Boolean, nullable=False, server_default=false(), comment="whether the last check found a fault in it"
+    ),
 )
 
 objects = Table(
@@ -30,6 +46,14 @@ objects = Table(
     Column("block_size", Integer, nullable=False, comment="raw bytes a block; the last may be shorter"),
     Column("meta", LargeBinary, nullable=False, comment="the codec's own"),
     Column("blocks", LargeBinary, nullable=False, comment="the block table, as in the pack's footer"),
+)
+
+damages = Table(
+    "damages",
+    metadata,
+    Column("object_id", ForeignKey("objects.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("found_at", Float, nullable=False),
+    comment="objects that a check found damaged",
 )
 
 files = Table(

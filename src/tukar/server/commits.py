@@ -15,6 +15,7 @@ from starlette.routing import Route
 from tukar.catalog import cards, revisions, trees
 from tukar.catalog.operations import DeleteFile, DeleteFolder
 from tukar.errors import Conflict, EntryNotFound, Invalid, Unsupported
+from tukar.objects.damage import damaged_files
 from tukar.objects.index import FreedMeanwhile
 from tukar.objects.sources import FileSource, SliceSource
 from tukar.server.errors import PreconditionFailed
@@ -69,11 +70,15 @@ def preupload(request: Request, value: Any) -> Response:
         tip = revisions.resolve(tx, repository, param(request, "revision"))
         paths = [check_path(text(item.get("path"), "path")) for item in files]
         present = trees.find(tx, repository.id, tip.tree_oid, paths)
+        damaged = damaged_files(tx, {entry.sha256 for entry in present.values() if entry.sha256})
     answer = []
     for path, item in zip(paths, files, strict=True):
         mode = _mode(path, whole_number(item.get("size"), "size"), item.get("sample"))
         entry = present.get(path)
-        oid = (entry.sha256 if entry.lfs else entry.oid) if entry and entry.kind == "file" else None
+        oid = None
+        # Clients do not send a file whose oid they are told; one that is damaged has to be sent.
+        if entry is not None and entry.kind == "file" and entry.sha256 not in damaged:
+            oid = entry.sha256 if entry.lfs else entry.oid
         answer.append({"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": oid})
     return JSONResponse({"files": answer})
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from tukar.cas import epochs
 from tukar.catalog import possessions, repositories, revisions, trees
 from tukar.catalog.repositories import Cursor
 from tukar.catalog.values import Identity, Repository, User
@@ -33,7 +34,12 @@ class Fault:
 
 def check(services: Services, on_progress: Progress = lambda _: None) -> Iterator[Fault]:
     """Every fault there is. Reads every stored byte; ``on_progress`` is called with the number of bytes read."""
-    for finding in services.objects.checker(on_progress).run():
+
+    def forget() -> None:  # clients remember xorbs as sent that have to be sent again
+        with services.database.write() as tx:
+            epochs.begin(tx)
+
+    for finding in services.objects.checker(services.clock(), on_progress, forget).run():
         yield Fault(finding.message, tuple(_names(services, set(finding.files))))
 
 

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from tukar.catalog import possessions
 from tukar.catalog.values import Identity, Repository
 from tukar.database import Transaction
+from tukar.objects.damage import damaged_files
 from tukar.objects.index import FreedMeanwhile
 from tukar.objects.landing import Progress
 from tukar.types import ByteSource
@@ -64,11 +65,12 @@ def receive(services: Services, user_id: int, source: ByteSource, sha256: str) -
 
 
 def already_here(services: Services, identity: Identity, repository: Repository, sha256s: Iterable[str]) -> set[str]:
-    """Of these files, those that need not be sent: the hub has them, and the asker may link them.
+    """Of these files, those that need not be sent: the hub has them, undamaged, and the asker may link them.
 
     What the hub has from others, and the asker may not read, looks exactly like what it does not have.
     """
     wanted = list(sha256s)
     with services.database.read() as tx:
         held = possessions.held(tx, repository.id, wanted)
-        return held.keys() | possessions.linkable(tx, identity, wanted).keys()
+        here = held.keys() | possessions.linkable(tx, identity, wanted).keys()
+        return here - damaged_files(tx, here)
