@@ -147,9 +147,35 @@ def test_an_empty_folder(tukar: Commands, name: str, tmp_path: Path) -> None:
 
 
 def test_a_file_that_may_not_be_read(tukar: Commands, name: str, tmp_path: Path) -> None:
-    done = tukar("push", "/proc/self/mem", name)
+    folder = write(tmp_path / "m", {"a.txt": b"a"})
+    (folder / "w.bin").symlink_to("/proc/self/mem")
+    done = tukar("push", folder, name)
     assert done.code == FAILED
     assert "Traceback" not in done.stderr
+    assert "there is no model" in tukar("show", name).stderr
+
+
+@pytest.mark.parametrize(
+    ("who", "role", "is_admin"), [("bob", "write", False), ("acme", "read", False), ("admin", "read", True)]
+)
+def test_who_may_not_make_the_repository_is_told_before_files_are_read(
+    deceived: Commands, fake: FakeHub, who: str, role: str, is_admin: bool
+) -> None:
+    token = {"accessToken": {"displayName": "t", "role": role}}
+    me = {"name": who, "orgs": [], "isAdmin": is_admin, "auth": token}
+    fake.says("GET /api/whoami-v2", lambda request: request.answer_json(me))
+    done = deceived("push", "/proc/self/mem", "acme/new")
+    assert done.code == FAILED
+    _assert_told(done, "you may not create repositories in 'acme'", f"use your own namespace ({who}/...)")
+
+
+def test_a_namespace_of_somebody_else(tukar: Commands, tmp_path: Path) -> None:
+    tukar("user", "add", "eve-elsewhere")
+    theirs = tukar.as_(tukar.json("token", "create", "eve-elsewhere", "--role", "write")["token"])
+    _assert_told(
+        theirs("push", model(tmp_path / "m"), "admin/not-theirs"), "you may not create repositories in 'admin'"
+    )
+    assert theirs("push", tmp_path / "m", "Eve-Elsewhere/tiny").code == 0
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ class PartsHub:
         self.completed: list[bytes] = []
         self.failing = ["2"]
         wish = {"path": "w.bin", "uploadMode": "lfs", "shouldIgnore": False}
+        me = {"name": "acme", "auth": {"accessToken": {"displayName": "t", "role": "write"}}}
+        fake.says("GET /api/whoami-v2", lambda request: request.answer_json(me))
         fake.says("POST /api/repos/create", _answering({"url": fake.url}))
         fake.says("POST .*/preupload/", _answering({"files": [wish]}))
         fake.says("POST .*/commit/", _answering({"commitOid": "d" * 40, "commitUrl": "x"}))

@@ -12,6 +12,7 @@ def test_who_am_i(site: Site) -> None:
         value = site.get("/api/whoami-v2", who).json()
         assert (value["type"], value["name"], value["fullname"], value["orgs"]) == ("user", name, name, [])
         assert value["auth"]["accessToken"]["role"] == role
+        assert value["isAdmin"] is (who == "admin")
         assert value["auth"]["accessToken"]["displayName"]
 
 

@@ -12,7 +12,7 @@ from tukar.cli.remote import Remote, quoted, repo_path
 from tukar.cli.replies import malformed
 from tukar.cli.sources import LocalFile
 from tukar.cli.upload import LargeFile
-from tukar.errors import Conflict, Invalid
+from tukar.errors import Conflict, Invalid, NotFound, Refused
 from tukar.types import RepoId
 
 BRANCH: Final = "main"
@@ -42,16 +42,38 @@ class Made:
     url: str
 
 
+def exists(remote: Remote, repo: RepoId, *, private: bool) -> bool:
+    """Whether the repository is there. Conflict if it is, and is public, and should be private."""
+    try:
+        found = remote.get(repo_path(repo), {"expand": "private"}).fields()
+    except NotFound:
+        return False
+    if private and found.value.get("private") is not True:
+        raise Conflict(f"{repo} exists, and is public", hint="push to another name, or without --private")
+    return True
+
+
+def check_may_create(remote: Remote, repo: RepoId) -> None:
+    """Refused if the hub will not let the token's user make the repository, as far as it tells without making it."""
+    me = remote.get("/api/whoami-v2").fields()
+    names = {me.text("name").lower(), *(org.text("name").lower() for org in me.items("orgs"))}
+    is_elsewhere = me.value.get("isAdmin") is False and repo.namespace.lower() not in names
+    if is_elsewhere or me.inner("auth").inner("accessToken").value.get("role") == "read":
+        raise Refused(
+            f"you may not create repositories in {repo.namespace!r}",
+            hint=f"use your own namespace ({me.text('name')}/...) and a token with the role 'write'",
+        )
+
+
 def create(remote: Remote, repo: RepoId, *, private: bool) -> bool:
-    """Make the repository; False if it was there. Conflict if it was, and is public, and should be private."""
+    """Make the repository; False if it is there by now. Conflict if it is public then, and should be private."""
     asked = {"name": repo.name, "organization": repo.namespace, "type": repo.type}
     try:
         remote.request("POST", "/api/repos/create", json={**asked, "visibility": "private" if private else "public"})
     except Conflict:
-        found = remote.get(repo_path(repo), {"expand": "private"}).fields()
-        if private and found.value.get("private") is not True:
-            raise Conflict(f"{repo} exists, and is public", hint="push to another name, or without --private") from None
-        return False
+        if exists(remote, repo, private=private):
+            return False
+        raise
     return True
 
 

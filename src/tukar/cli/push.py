@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import click
 
 from tukar.cli import checksums, options, publishing, sources, tree, workers
+from tukar.cli.checksums import Algorithm
 from tukar.cli.endpoint import Endpoint
 from tukar.cli.output import Output, Table, counted, size_text
 from tukar.cli.publishing import Made, Wish
@@ -72,17 +73,23 @@ def push(
     with Remote(Endpoint.from_environment()) as remote:
         for warning in publishing.check_card(remote, repo, files):
             output.note(f"{publishing.CARD}: {warning}")
-        created = publishing.create(remote, repo, private=private)
-        done, made = _push(remote, repo, files, message, output)
+        known: Mapping[str, str] = {}
+        created = False
+        if not publishing.exists(remote, repo, private=private):
+            publishing.check_may_create(remote, repo)
+            # Whatever here cannot be read is found before anything is made there.
+            known = _hashed(files, dict.fromkeys((file.path for file in files), "sha256"), output)
+            created = publishing.create(remote, repo, private=private)
+        done, made = _push(remote, repo, files, known, message, output)
         commit = made[-1].commit if made else tree.resolve(remote, repo, publishing.BRANCH)
         _show(output, repo, f"{remote.endpoint.url}{web_path(repo)}", created, commit, made, done)
 
 
 def _push(
-    remote: Remote, repo: RepoId, files: Sequence[LocalFile], message: str, output: Output
+    remote: Remote, repo: RepoId, files: Sequence[LocalFile], known: Mapping[str, str], message: str, output: Output
 ) -> tuple[list[Pushed], list[Made]]:
     wishes = publishing.ask(remote, repo, files)
-    ids = _ids(files, wishes, output)
+    ids = _ids(files, wishes, known, output)
     states: dict[str, State] = {file.path: "ignored" for file in files if wishes[file.path].mode == "ignored"}
     states |= {path: "unchanged" for path, id_ in ids.items() if id_ == wishes[path].present}
     changed = [file for file in files if file.path not in states]
@@ -95,11 +102,27 @@ def _push(
     return [Pushed(file, states.get(file.path, "sent")) for file in files], made
 
 
-def _ids(files: Sequence[LocalFile], wishes: dict[str, Wish], output: Output) -> dict[str, str]:
-    """By path, the id of each file that is not ignored: of the kind that the hub goes by."""
+def _ids(
+    files: Sequence[LocalFile], wishes: Mapping[str, Wish], known: Mapping[str, str], output: Output
+) -> dict[str, str]:
+    """By path, the ids of files that are not ignored: of the kind that the hub goes by.
+
+    ``known`` are SHA-256 of files that were read already: regular ones among them need no id where none is there.
+    """
+    ids = {path: known[path] for path, wish in wishes.items() if wish.mode == "lfs" and path in known}
+    wanted: dict[str, Algorithm] = {
+        path: "sha256" if wish.mode == "lfs" else "git-blob"
+        for path, wish in wishes.items()
+        if wish.mode != "ignored" and path not in ids and (wish.present or path not in known)
+    }
+    return ids | _hashed(files, wanted, output)
+
+
+def _hashed(files: Sequence[LocalFile], wanted: Mapping[str, Algorithm], output: Output) -> dict[str, str]:
+    """By path, the digests that are wanted."""
     ids: dict[str, str] = {}
-    hashed = [file for file in files if wishes[file.path].mode != "ignored"]
-    with output.progress("Reading", sum(file.size for file in hashed)) as advance:
+    some = [file for file in files if file.path in wanted]
+    with output.progress("Reading", sum(file.size for file in some)) as advance:
 
         @contextmanager
         def worker(stop: Event) -> Iterator[Callable[[LocalFile], None]]:
@@ -109,12 +132,11 @@ def _ids(files: Sequence[LocalFile], wishes: dict[str, Wish], output: Output) ->
                     raise Stopped
 
             def compute(file: LocalFile) -> None:
-                algorithm: checksums.Algorithm = "sha256" if wishes[file.path].mode == "lfs" else "git-blob"
-                ids[file.path] = checksums.of_file(file.source, algorithm, file.size, count).hex
+                ids[file.path] = checksums.of_file(file.source, wanted[file.path], file.size, count).hex
 
             yield compute
 
-        workers.each(hashed, _THREADS, worker)
+        workers.each(some, _THREADS, worker)
     return ids
 
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tukar.catalog import tokens
+from tukar.catalog import rights, tokens
 from tukar.catalog.values import Identity, Repository
 from tukar.errors import Invalid
 from tukar.server import errors
@@ -31,7 +31,8 @@ from tukar.usecases.accounts import require_user
 
 def whoami(request: Request) -> Response:
     """The user of the token."""
-    user = require_user(identity(request))
+    who = identity(request)
+    user = require_user(who)
     with hub(request).services.database.read() as tx:
         token = tokens.describe(tx, bearer(request) or "")
     value: dict[str, Any] = {
@@ -43,6 +44,7 @@ def whoami(request: Request) -> Response:
         "emailVerified": False,
         "canPay": False,
         "isPro": False,
+        "isAdmin": rights.may_administer(who),
         "orgs": [],
         "auth": {"type": "access_token", "accessToken": {"displayName": token.name, "role": token.role}},
     }
