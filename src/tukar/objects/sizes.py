@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -52,17 +52,23 @@ Among = Callable[[sa.ColumnElement[int]], sa.ColumnElement[bool]]
 
 def file_sizes(tx: Transaction, sha256s: Iterable[str], among: Among = lambda _: sa.true()) -> dict[str, FileSize]:
     """The sizes of those of these files that are stored. What they share is told of files that meet ``among``."""
-    return {sha256: _file_size(tx, file, among) for sha256, file in index.find_files(tx, sha256s).items()}
+    stored = index.find_files(tx, sha256s)
+    costs: dict[int, tuple[int, int]] = {}
+    for batch in index.batches(file.id for file in stored.values()):
+        costs |= _costs(tx, batch, among)
+    return {sha256: FileSize(file.size, *costs.get(file.id, (0, 0))) for sha256, file in stored.items()}
 
 
-def _file_size(tx: Transaction, file: index.StoredFile, among: Among) -> FileSize:
-    mine = sa.select(parts.c.object_id).where(parts.c.file_id == file.id).distinct().subquery()
+def _costs(tx: Transaction, file_ids: Sequence[int], among: Among) -> dict[int, tuple[int, int]]:
+    """By row id of a file: the stored bytes of all its objects, and of those that no other file uses."""
+    mine = sa.select(parts.c.file_id, parts.c.object_id).where(parts.c.file_id.in_(file_ids)).distinct().subquery()
     others = sa.exists().where(
-        parts.c.object_id == mine.c.object_id, parts.c.file_id != file.id, among(parts.c.file_id)
+        parts.c.object_id == mine.c.object_id, parts.c.file_id != mine.c.file_id, among(parts.c.file_id)
     )
-    stored = sa.func.coalesce(sa.func.sum(objects.c.stored_size), 0)
-    query = sa.select(stored).join_from(mine, objects, objects.c.id == mine.c.object_id)
-    return FileSize(file.size, int(tx.execute(query).scalar_one()), int(tx.execute(query.where(~others)).scalar_one()))
+    stored = sa.func.sum(objects.c.stored_size)
+    own = sa.func.sum(sa.case((~others, objects.c.stored_size), else_=0))
+    query = sa.select(mine.c.file_id, stored, own).join_from(mine, objects, objects.c.id == mine.c.object_id)
+    return {row[0]: (int(row[1]), int(row[2])) for row in tx.execute(query.group_by(mine.c.file_id))}
 
 
 def totals(tx: Transaction) -> Totals:
