@@ -94,6 +94,28 @@ def test_users_and_tokens(either: Site, ana: str) -> None:
     assert [token["name"] for token in either.json("token", "list", ana)] == [second["name"]]
 
 
+def test_a_user_who_left(either: Site, ana: str) -> None:
+    either.json("user", "add", ana)
+    either.json("token", "create", ana)
+    assert either.json("user", "remove", ana) == {"name": ana, "removed": True}
+    assert ana not in {user["name"] for user in either.json("user", "list")}
+    assert f"there is no user or organisation '{ana}'" in either.run("user", "remove", ana).stderr
+    either.json("user", "add", ana)
+    assert either.json("token", "list", ana) == []
+    assert "removed" in either.run("user", "remove", ana).stdout
+
+
+def test_a_user_who_stays(tukar: Commands, ana: str, tmp_path: Path) -> None:
+    tukar.json("user", "add", ana)
+    theirs = tukar.as_(tukar.json("token", "create", ana, "--role", "write")["token"])
+    theirs.json("push", write(tmp_path / "m", {"a.txt": b"a"}), f"{ana}/tiny")
+    for name, told in ((ana, f"'{ana}' owns 1 repository"), ("admin", "'admin' cannot be removed")):
+        done = tukar("user", "remove", name)
+        assert done.code == 1
+        assert told in done.stderr
+    assert theirs("ls").code == 0
+
+
 def test_a_taken_name(either: Site, ana: str) -> None:
     either.json("user", "add", ana)
     done = either.run("user", "add", ana.upper())

@@ -131,6 +131,19 @@ def test_people(site: Site) -> None:
         assert site.post("/api/tukar/users", "admin", json={"name": name}).status_code == 400
 
 
+def test_somebody_who_left(own_site: Site) -> None:
+    site, repository = own_site, own_site.repository("bob")
+    refused = site.call("DELETE", "/api/tukar/users/bob", "admin")
+    assert refused.status_code == 409
+    assert "'bob' owns 1 repository" in refused.headers["X-Error-Message"]
+    body = {"name": repository.split("/")[1], "organization": "bob", "type": "model"}
+    site.call("DELETE", "/api/repos/delete", "admin", json=body).raise_for_status()
+    for who, status in ((None, 401), ("bob", 403), ("admin reads", 403), ("admin", 200), ("admin", 404)):
+        assert site.call("DELETE", "/api/tukar/users/bob", who).status_code == status
+    assert site.get("/api/whoami-v2", "bob").status_code == 401
+    assert site.call("DELETE", "/api/tukar/users/admin", "admin").status_code == 409
+
+
 def test_a_second_administrator(own_site: Site) -> None:
     site = own_site
     site.post("/api/tukar/users", "admin", json={"name": "root", "admin": True}).raise_for_status()

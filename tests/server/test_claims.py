@@ -294,6 +294,7 @@ def test_a_token_that_reads_changes_nothing(site: Site, repository: str) -> None
         ("POST", "/api/tukar/users/alice/tokens", {"json": {"name": "x", "role": "write"}}),
         ("DELETE", "/api/tukar/users/alice/tokens/write-1", {}),
         ("POST", "/api/tukar/users", {"json": {"name": "eve"}}),
+        ("DELETE", "/api/tukar/users/alice", {}),
         ("POST", "/api/tukar/jobs", {"json": {"kind": "gc"}}),
     ]
     for method, address, arguments in calls:

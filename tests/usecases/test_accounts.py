@@ -56,6 +56,7 @@ def test_only_an_administrator_who_may_write_administers(desk: Desk) -> None:
         for call in (
             lambda who=who: accounts.require_admin(who),
             lambda who=who: accounts.add_user(desk.services, who, "eve"),
+            lambda who=who: accounts.remove_user(desk.services, who, "alice"),
             lambda who=who: accounts.list_users(desk.services, who),
             lambda who=who: accounts.list_tokens(desk.services, who, "alice"),
             lambda who=who: accounts.add_token(desk.services, who, "alice", "t", "read"),

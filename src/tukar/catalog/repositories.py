@@ -120,6 +120,12 @@ def cursor(repository: Repository, order: Order = "created_at") -> Cursor:
     return Cursor(repository.created_at if order == "created_at" else repository.updated_at, repository.id)
 
 
+def count_in(tx: Transaction, namespace: str) -> int:
+    """How many there are in a namespace, of all types, whoever may read them."""
+    query = sa.select(sa.func.count()).select_from(tables.repositories)
+    return int(tx.execute(query.where(sa.func.lower(_COLUMNS.namespace) == namespace.lower())).scalar_one())
+
+
 def delete(tx: Transaction, repository: Repository) -> None:
     """Forget a repository with all of its history. Its files go once ``gc`` finds that nothing else needs them."""
     # In this order, and not by cascade, because refs must go before the commits that they name.

@@ -8,7 +8,7 @@ from tukar.catalog import tables
 from tukar.catalog.text import is_storable
 from tukar.catalog.values import User, UserKind
 from tukar.database import Transaction
-from tukar.errors import Conflict, Invalid, NotFound
+from tukar.errors import Conflict, Invalid, NotFound, Refused
 from tukar.types import check_namespace
 
 _COLUMNS = tables.users.c
@@ -67,6 +67,20 @@ def set_admin(tx: Transaction, user: User, is_admin: bool) -> User:
     """Let a user administer the hub, or no longer."""
     tx.execute(sa.update(tables.users).where(_COLUMNS.id == user.id).values(is_admin=is_admin))
     return get(tx, user.name)
+
+
+def delete(tx: Transaction, user: User) -> None:
+    """Forget a user, with their tokens and what they may link. Their repositories are for the caller to look at.
+
+    The name is free again, and the next to have it inherits nothing: rights go by row ids, which are not given again.
+    """
+    tx.execute(sa.delete(tables.users).where(_COLUMNS.id == user.id))
+
+
+def require(tx: Transaction, user_id: int) -> None:
+    """Refused if the user was removed since they asked; somebody else may have the name by now."""
+    if tx.execute(sa.select(_COLUMNS.id).where(_COLUMNS.id == user_id)).first() is None:
+        raise Refused("the user who asked for this was removed meanwhile")
 
 
 def _article(kind: UserKind) -> str:

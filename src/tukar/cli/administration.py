@@ -34,6 +34,9 @@ class Administration(Protocol):
     def add_user(self, name: str, *, is_admin: bool) -> Value:
         """Add a user."""
 
+    def remove_user(self, name: str) -> None:
+        """Forget a user who owns nothing."""
+
     def tokens(self, user: str) -> list[Value]:
         """A user's tokens, without their secrets."""
 

@@ -68,6 +68,10 @@ class OnFolder:
         """As Administration."""
         return user_value(accounts.add_user(self.hub.services, self.identity, name, is_admin=is_admin))
 
+    def remove_user(self, name: str) -> None:
+        """As Administration."""
+        accounts.remove_user(self.hub.services, self.identity, name)
+
     def tokens(self, user: str) -> list[Value]:
         """As Administration."""
         return [token_value(token) for token in accounts.list_tokens(self.hub.services, self.identity, user)]

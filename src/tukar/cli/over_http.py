@@ -53,6 +53,10 @@ class OverHttp:
         """As Administration."""
         return _user(self._post("users", {"name": name, "admin": is_admin}))
 
+    def remove_user(self, name: str) -> None:
+        """As Administration."""
+        self._remote.request("DELETE", f"{_API}/users/{quoted(name)}", repeatable=False)
+
     def tokens(self, user: str) -> list[Value]:
         """As Administration."""
         found = self._remote.get(f"{_API}/users/{quoted(user)}/tokens").json()

@@ -13,7 +13,7 @@ from tukar.cli.output import Output, Table, date_text
 
 @click.group()
 def user() -> None:
-    """Add and list users. For administrators."""
+    """Add, list and remove users. For administrators."""
 
 
 @user.command()
@@ -48,3 +48,23 @@ def list_(data: Path | None, output: Output) -> None:
         found = hub.users()
     rows = [(u["name"], u["kind"], "yes" if u["admin"] else "", date_text(u["created"])) for u in found]
     output.show(found, Table(("name", "kind", "administrator", "since"), rows))
+
+
+@user.command()
+@click.argument("name")
+@options.data_option
+@options.json_option
+def remove(name: str, data: Path | None, output: Output) -> None:
+    """Remove the user NAME, and make all of their tokens worthless.
+
+    Whoever owns repositories is not removed before these are deleted, and the administrator `admin` never is. The name
+    is free again, and the next to have it inherits nothing.
+
+    \b
+    Examples:
+      tukar user remove ana
+      tukar user remove ana --data ./my-hub
+    """
+    with administration(data) as hub:
+        hub.remove_user(name)
+    output.show({"name": name, "removed": True}, f"removed {name}, and all of their tokens")

@@ -48,6 +48,12 @@ def user_value(user: User) -> dict[str, Any]:
     return {"name": user.name, "kind": user.kind, "admin": user.is_admin, "created": date(user.created_at)}
 
 
+def remove_user(request: Request) -> Response:
+    """Forget a user who owns nothing."""
+    accounts.remove_user(hub(request).services, identity(request), param(request, "user"))
+    return JSONResponse({})
+
+
 def add_token(request: Request, value: Any) -> Response:
     """Make a token, and show it this once."""
     asked, user = fields(value), param(request, "user")
@@ -166,6 +172,7 @@ routes = [
     Route("/ready", ready),
     Route(f"{_API}/users", list_users),
     Route(f"{_API}/users", with_json(add_user), methods=["POST"]),
+    Route(f"{_API}/users/{{user}}", remove_user, methods=["DELETE"]),
     Route(f"{_API}/users/{{user}}/tokens", list_tokens),
     Route(f"{_API}/users/{{user}}/tokens", with_json(add_token), methods=["POST"]),
     Route(f"{_API}/users/{{user}}/tokens/{{token}}", revoke_token, methods=["DELETE"]),

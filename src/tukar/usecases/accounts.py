@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from tukar.catalog import rights, tokens, users
+from tukar.catalog import repositories, rights, tokens, users
 from tukar.catalog.values import ANONYMOUS, Identity, Role, User
-from tukar.errors import Refused, Unauthenticated
+from tukar.errors import Conflict, Refused, Unauthenticated
 from tukar.usecases.services import Services
 
 ADMIN: Final = "admin"
@@ -70,6 +70,31 @@ def list_users(services: Services, identity: Identity) -> list[User]:
     require_admin(identity)
     with services.database.read() as tx:
         return users.listing(tx)
+
+
+def remove_user(services: Services, identity: Identity, name: str) -> None:
+    """Forget a user; their tokens end, and nothing of theirs goes to the next of that name.
+
+    Raises:
+        NotFound: there is none.
+        Conflict: they own repositories, or are the first administrator, who stays: so there always is one.
+    """
+    require_admin(identity)
+    with services.database.write() as tx:
+        user = users.get(tx, name)
+        if user.name == ADMIN:
+            raise Conflict(
+                f"{ADMIN!r} cannot be removed: the hub always has this administrator",
+                hint=f"revoke their tokens instead: `tukar token list {ADMIN}`",
+            )
+        owned = repositories.count_in(tx, user.name)
+        if owned:
+            raise Conflict(
+                f"{user.name!r} owns {owned} {'repository' if owned == 1 else 'repositories'}",
+                hint=f"delete them first: `tukar ls {user.name}/` lists them, `hf repos delete` deletes one; "
+                "until then, `tukar token revoke` keeps the user out",
+            )
+        users.delete(tx, user)
 
 
 def _holder(identity: Identity, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tukar.catalog import cards, commits, possessions, repositories, revisions, rights
+from tukar.catalog import cards, commits, possessions, repositories, revisions, rights, users
 from tukar.catalog.cards import Card
 from tukar.catalog.operations import AddFile, DeleteFile, DeleteFolder, Operation
 from tukar.catalog.values import Commit, Identity, Repository, User
@@ -97,6 +97,7 @@ def writable(tx: Transaction, identity: Identity, repo_id: RepoId) -> tuple[Repo
     repository = repositories.get(tx, identity, repo_id)
     if identity.user is None or not rights.may_write(identity, repository):
         raise Refused(f"you may not write to {repository}", hint="use a token with the role 'write' of someone who may")
+    users.require(tx, identity.user.id)
     return repository, identity.user
 
 

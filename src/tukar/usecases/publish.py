@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Final, TypeVar
 
-from tukar.catalog import possessions
+from tukar.catalog import possessions, users
 from tukar.catalog.values import Identity, Repository
 from tukar.database import Transaction
 from tukar.objects.damage import damaged_files
@@ -59,6 +59,7 @@ def receive(services: Services, user_id: int, source: ByteSource, sha256: str) -
     """Store a file that a user sent; they may link it from now on. Invalid if it does not have that sha256."""
 
     def register(tx: Transaction, ids: dict[str, int]) -> None:
+        users.require(tx, user_id)
         possessions.record(tx, user_id, ids[sha256], now=services.clock())
 
     land(services, [(source, sha256)], register)

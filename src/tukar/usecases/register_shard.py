@@ -15,7 +15,7 @@ from typing import Final
 
 from tukar.cas import epochs, views
 from tukar.cas.views import KnownXorb
-from tukar.catalog import possessions
+from tukar.catalog import possessions, users
 from tukar.catalog.values import User
 from tukar.database import Transaction
 from tukar.errors import Invalid, NotFound
@@ -127,6 +127,7 @@ def _groups(assemblies: Sequence[_Assembly]) -> Iterator[list[_Assembly]]:
 
 def _store(services: Services, user: User, group: Sequence[_Assembly], on_progress: Progress) -> None:
     def register(tx: Transaction, ids: dict[str, int]) -> None:
+        users.require(tx, user.id)
         for assembly in group:
             file_id = ids[assembly.sha256]
             possessions.record(tx, user.id, file_id, now=services.clock())

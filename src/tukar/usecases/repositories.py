@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tukar.catalog import commits, repositories, rights
+from tukar.catalog import commits, repositories, rights, users
 from tukar.catalog.repositories import RepositoryExists
 from tukar.catalog.values import Identity, Repository
 from tukar.errors import Refused
@@ -26,6 +26,7 @@ def create(services: Services, identity: Identity, repo_id: RepoId, *, private: 
                 f"you may not create repositories in {repo_id.namespace!r}",
                 hint=f"use your own namespace ({user.name}/...) and a token with the role 'write'",
             )
+        users.require(tx, user.id)  # or what they leave would belong to the next of that name
         repository = repositories.create(tx, repo_id, private=private, now=services.clock())
         commits.start(tx, repository, author=user, now=services.clock())
         return repository
