@@ -178,14 +178,14 @@ def _records(footer: bytes) -> Iterator[Record]:
         if at > len(footer) or zero or start != offset or kind > MANIFEST or meta_size > MAX_META:
             raise Corrupt("a pack's footer is malformed")
         table = footer[table_at:at]
-        stored_size = _stored_size(table, size, block_size)
+        stored_size = stored_size_of(table, size, block_size)
         offset += stored_size
         yield Record(Digest(digest), kind, size, codec, block_size, start, stored_size, footer[meta_at:table_at], table)
     if at != len(footer):
         raise Corrupt("a pack's footer is malformed")
 
 
-def _stored_size(table: bytes, size: int, block_size: int) -> int:
+def stored_size_of(table: bytes, size: int, block_size: int) -> int:
     """Bytes of all blocks; Corrupt unless there are as many as ``size`` takes and none is longer than its raw bytes."""
     lengths = [length for (length,) in struct.iter_unpack(_LENGTH, table)]
     if not 1 <= block_size <= MAX_BLOCK_SIZE or len(lengths) != -(-size // block_size):

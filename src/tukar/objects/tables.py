@@ -81,5 +81,19 @@ parts = Table(
     sqlite_with_rowid=False,
 )
 
+held_objects = Table(
+    "held_objects",
+    metadata,
+    Column("owner", Text, primary_key=True, comment="for whom it is kept, e.g. a swap"),
+    Column("object_id", ForeignKey("objects.id"), primary_key=True, index=True),
+)
+
+held_files = Table(
+    "held_files",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("file_id", ForeignKey("files.id"), primary_key=True, index=True),
+)
+
 Index(None, files.c.condemned_at)
 Index(None, parts.c.file_id, parts.c.start)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from tukar.catalog import possessions, roots
+from tukar.objects import holds
 from tukar.objects.gc import Collected
 from tukar.usecases.services import Services
 
@@ -23,7 +24,7 @@ def collect(services: Services, grace: float, upload_window: float) -> Collected
         possessions.expire(tx, now - upload_window - grace)
 
     def needed() -> Sequence[sa.Select[int]]:
-        return [*roots.live_files(), roots.pending_files(now - upload_window)]
+        return [*roots.live_files(), roots.pending_files(now - upload_window), holds.all_files()]
 
     services.xorbs.drop_stale(now - upload_window)
     return services.objects.collector(needed, services.xorbs.forget_files).run(now, grace)

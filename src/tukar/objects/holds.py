@@ -1,0 +1,53 @@
+"""What is kept although no repository needs it yet: what arrives from elsewhere, until it is published or given up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import sqlalchemy as sa
+
+from tukar.database import Transaction
+from tukar.objects.index import FreedMeanwhile, batches
+from tukar.objects.tables import files, held_files, held_objects, objects
+
+
+def hold_objects(tx: Transaction, owner: str, object_ids: Collection[int]) -> None:
+    """Keep objects for an owner. FreedMeanwhile if one is not here any more."""
+    for batch in batches(object_ids):
+        here = set(tx.execute(sa.select(objects.c.id).where(objects.c.id.in_(batch))).scalars())
+        if len(here) < len(batch):
+            raise FreedMeanwhile
+        mine = (held_objects.c.owner == owner) & held_objects.c.object_id.in_(batch)
+        new = here - set(tx.execute(sa.select(held_objects.c.object_id).where(mine)).scalars())
+        if new:
+            tx.execute(held_objects.insert(), [{"owner": owner, "object_id": object_id} for object_id in new])
+
+
+def hold_file(tx: Transaction, owner: str, file_id: int) -> None:
+    """Keep a file for an owner; it must be here."""
+    mine = (held_files.c.owner == owner) & (held_files.c.file_id == file_id)
+    if tx.execute(sa.select(held_files.c.file_id).where(mine)).first() is None:
+        tx.execute(held_files.insert().values(owner=owner, file_id=file_id))
+
+
+def files_of(tx: Transaction, owner: str) -> dict[str, int]:
+    """The files that are kept for an owner: their row ids by sha256."""
+    query = sa.select(files.c.sha256, files.c.id).join_from(held_files, files).where(held_files.c.owner == owner)
+    return {row.sha256: row.id for row in tx.execute(query)}
+
+
+def all_files() -> sa.Select[int]:
+    """A SELECT of the row ids of all files that are kept for somebody: a root of garbage collection."""
+    return sa.select(held_files.c.file_id)
+
+
+def release(tx: Transaction, owner: str) -> None:
+    """Keep nothing for an owner any more."""
+    for table in (held_objects, held_files):
+        tx.execute(table.delete().where(table.c.owner == owner))
+
+
+def owners(tx: Transaction) -> Iterable[str]:
+    """For whom something is kept."""
+    query = sa.select(held_objects.c.owner).union(sa.select(held_files.c.owner))
+    return list(tx.execute(query).scalars())

@@ -1,0 +1,161 @@
+"""Objects in their stored form, one after another: what travels between two stores (docs/format/stream.md).
+
+A frame is an object's record as in a pack's footer, with its meta and its table of blocks, and then its stored bytes.
+The record's offset says at which of the stored bytes the frame begins: 0, or where an earlier stream ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tukar.errors import Corrupt, NotFound
+from tukar.objects.index import Location
+from tukar.objects.packs import (
+    BLOCK,
+    MANIFEST,
+    MAX_FOOTER,
+    MAX_META,
+    RECORD,
+    Block,
+    Record,
+    key,
+    stored_size_of,
+)
+from tukar.storage.base import Storage
+from tukar.types import Digest
+
+_GATHER: Final = 64 << 10  # what is shorter travels with what follows
+
+Locate = Callable[[Digest], Location]
+"""Where an object is stored now; NotFound if it is not stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a stream that was cut goes on: at a stored byte of its first object, if that still has this record."""
+
+    record: Digest
+    stored: int
+
+
+def header(record: Record, start: int = 0) -> bytes:
+    """The first bytes of a frame; ``start`` is the stored byte that follows them."""
+    blocks = len(record.table) // BLOCK.size
+    fixed = RECORD.pack(
+        record.digest, record.kind, record.codec, 0, record.block_size, start, record.size, len(record.meta), blocks
+    )
+    return fixed + record.meta + record.table
+
+
+def name(record: Record) -> Digest:
+    """What tells one encoding of an object from another: the digest of its frame's header."""
+    return Digest.of(header(record))
+
+
+def send(storage: Storage, locate: Locate, wanted: Iterable[Digest], start: Start | None = None) -> Iterator[bytes]:
+    """The frames of the wanted objects, in pieces of about a block, each block compared with its digest.
+
+    NotFound where an object is not stored; Corrupt where one is damaged.
+    """
+    gathered = bytearray()
+    for digest in wanted:
+        location = locate(digest)
+        at = 0
+        if start is not None and start.record == name(location.record):
+            at = min(start.stored, location.record.stored_size)
+        start = None
+        gathered += header(location.record, at)
+        for piece in _stored(storage, locate, location, at):
+            if len(gathered) + len(piece) > _GATHER:
+                if gathered:
+                    yield bytes(gathered)
+                    gathered.clear()
+                if len(piece) >= _GATHER:
+                    yield piece
+                    continue
+            gathered += piece
+    if gathered:
+        yield bytes(gathered)
+
+
+def _stored(storage: Storage, locate: Locate, location: Location, start: int) -> Iterator[bytes]:
+    """The stored bytes of an object from ``start`` on, block by block."""
+    record = placed(location.record, 0)
+    for block in record.blocks():
+        if block.stop <= start or not block.stored_size:
+            continue
+        try:
+            data = _read(storage, location, block)
+        except NotFound:  # compaction moved it, as it is stored, while we sent
+            location = locate(record.digest)
+            if placed(location.record, 0) != record:
+                raise NotFound(f"object {record.digest} was encoded anew while it was sent") from None
+            data = _read(storage, location, block)
+        if Digest.of(data) != block.stored_digest:
+            raise Corrupt(f"object {record.digest}: a stored block does not match its digest", hint="run `tukar check`")
+        yield data[max(0, start - block.start) :]
+
+
+def _read(storage: Storage, location: Location, block: Block) -> bytes:
+    offset = location.record.offset
+    return storage.read(key(location.pack_id), offset + block.start, offset + block.stop)
+
+
+class Input:
+    """Bytes that come in pieces of any length, taken in the lengths that are wanted."""
+
+    def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
+        self._pieces = iter(pieces)
+        self._rest = memoryview(b"")
+
+    def some(self, limit: int) -> memoryview:
+        """At least one byte and at most ``limit``; nothing at the end."""
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return self._rest
+            self._rest = memoryview(piece)
+        taken, self._rest = self._rest[:limit], self._rest[limit:]
+        return taken
+
+    def exactly(self, size: int) -> bytes:
+        """That many bytes; fewer only at the end."""
+        taken = bytearray()
+        while len(taken) < size:
+            piece = self.some(size - len(taken))
+            if not piece:
+                break
+            taken += piece
+        return bytes(taken)
+
+
+def read_header(source: Input) -> tuple[Record, int] | None:
+    """The record of the frame that begins here, with offset 0, and the stored byte that follows it; None at the end.
+
+    Corrupt if it is not well-formed, or the end comes within it.
+    """
+    fixed = source.exactly(RECORD.size)
+    if not fixed:
+        return None
+    if len(fixed) < RECORD.size:
+        raise Corrupt("a stream of objects ends within a frame")
+    digest, kind, codec, zero, block_size, start, size, meta_size, blocks = RECORD.unpack(fixed)
+    table_size = blocks * BLOCK.size
+    if zero or kind > MANIFEST or meta_size > MAX_META or table_size > MAX_FOOTER:
+        raise Corrupt("a frame in a stream of objects is malformed")
+    rest = source.exactly(meta_size + table_size)
+    if len(rest) < meta_size + table_size:
+        raise Corrupt("a stream of objects ends within a frame")
+    table = rest[meta_size:]
+    stored_size = stored_size_of(table, size, block_size)
+    if start > stored_size:
+        raise Corrupt("a frame in a stream of objects begins after its end")
+    record = Record(Digest(digest), kind, size, codec, block_size, 0, stored_size, rest[:meta_size], table)
+    return record, start
+
+
+def placed(record: Record, offset: int) -> Record:
+    """The record with its stored bytes elsewhere."""
+    return replace(record, offset=offset)
