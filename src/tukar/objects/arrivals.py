@@ -206,6 +206,7 @@ class Arrivals:
                 ids = index.locate_ids(tx, self.arrived)
                 if ids.keys() != self.arrived:
                     raise index.FreedMeanwhile
+                holds.touch(tx, self._owner, self._now)
                 holds.hold_objects(tx, self._owner, list(ids.values()))
         except BaseException:
             drop_packs(self._database, self._storage, [pack_id] if new else [])

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 import sqlalchemy as sa
 
 from tukar.database import Transaction
 from tukar.objects.index import FreedMeanwhile, batches
-from tukar.objects.tables import files, held_files, held_objects, objects
+from tukar.objects.tables import files, held_files, held_objects, holders, objects
+
+
+def touch(tx: Transaction, owner: str, now: float) -> None:
+    """Note that something comes for an owner, who need not be known yet."""
+    changed = tx.execute(holders.update().where(holders.c.owner == owner).values(touched_at=now))
+    if changed.rowcount == 0:
+        tx.execute(holders.insert().values(owner=owner, touched_at=now))
 
 
 def hold_objects(tx: Transaction, owner: str, object_ids: Collection[int]) -> None:
-    """Keep objects for an owner. FreedMeanwhile if one is not here any more."""
+    """Keep objects for an owner who is known. FreedMeanwhile if one is not here any more."""
     for batch in batches(object_ids):
         here = set(tx.execute(sa.select(objects.c.id).where(objects.c.id.in_(batch))).scalars())
-        if len(here) < len(batch):
+        if len(here) < len(set(batch)):
             raise FreedMeanwhile
         mine = (held_objects.c.owner == owner) & held_objects.c.object_id.in_(batch)
         new = here - set(tx.execute(sa.select(held_objects.c.object_id).where(mine)).scalars())
@@ -24,7 +31,7 @@ def hold_objects(tx: Transaction, owner: str, object_ids: Collection[int]) -> No
 
 
 def hold_file(tx: Transaction, owner: str, file_id: int) -> None:
-    """Keep a file for an owner; it must be here."""
+    """Keep a file, which is here, for an owner who is known."""
     mine = (held_files.c.owner == owner) & (held_files.c.file_id == file_id)
     if tx.execute(sa.select(held_files.c.file_id).where(mine)).first() is None:
         tx.execute(held_files.insert().values(owner=owner, file_id=file_id))
@@ -43,11 +50,10 @@ def all_files() -> sa.Select[int]:
 
 def release(tx: Transaction, owner: str) -> None:
     """Keep nothing for an owner any more."""
-    for table in (held_objects, held_files):
-        tx.execute(table.delete().where(table.c.owner == owner))
+    tx.execute(holders.delete().where(holders.c.owner == owner))
 
 
-def owners(tx: Transaction) -> Iterable[str]:
-    """For whom something is kept."""
-    query = sa.select(held_objects.c.owner).union(sa.select(held_files.c.owner))
-    return list(tx.execute(query).scalars())
+def untouched(tx: Transaction, prefix: str, before: float) -> list[str]:
+    """The owners whose names begin so, and for whom nothing came since ``before``."""
+    query = sa.select(holders.c.owner).where(holders.c.owner.startswith(prefix, autoescape=True))
+    return list(tx.execute(query.where(holders.c.touched_at < before)).scalars())

@@ -81,17 +81,24 @@ parts = Table(
     sqlite_with_rowid=False,
 )
 
+holders = Table(
+    "holders",
+    metadata,
+    Column("owner", Text, primary_key=True, comment="for whom something is kept: a push, a swap"),
+    Column("touched_at", Float, nullable=False, comment="when something last came"),
+)
+
 held_objects = Table(
     "held_objects",
     metadata,
-    Column("owner", Text, primary_key=True, comment="for whom it is kept, e.g. a swap"),
+    Column("owner", ForeignKey("holders.owner", ondelete="CASCADE"), primary_key=True),
     Column("object_id", ForeignKey("objects.id"), primary_key=True, index=True),
 )
 
 held_files = Table(
     "held_files",
     metadata,
-    Column("owner", Text, primary_key=True),
+    Column("owner", ForeignKey("holders.owner", ondelete="CASCADE"), primary_key=True),
     Column("file_id", ForeignKey("files.id"), primary_key=True, index=True),
 )
 

@@ -1,0 +1,144 @@
+"""Files are made of objects that arrived, and only if they come out as they were announced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tukar.errors import Corrupt
+from tukar.objects import holds, index, manifests, stream
+from tukar.objects.arrivals import Arrivals
+from tukar.objects.assembly import Assembly
+from tukar.objects.index import FreedMeanwhile
+from tukar.objects.packs import MANIFEST, object_hasher
+from tukar.objects.sources import BytesSource
+from tukar.objects.tables import files, objects
+from tukar.testing.models import tiny_safetensors
+from tukar.types import Digest, Manifest, Part
+
+from .stores import NOW, Store, noise, sha256_of
+
+MODEL, OTHER = tiny_safetensors(0), noise(5000, 3)
+OWNER = "swap:1"
+
+
+@pytest.fixture
+def giver(make_store) -> Store:
+    store = make_store()
+    store.land(MODEL, OTHER)
+    return store
+
+
+@pytest.fixture
+def taker(make_store, giver: Store, tmp_path: Path) -> Store:
+    """Has all objects of the giver, and no file."""
+    store = make_store()
+    hand_over(giver, store, tmp_path)
+    return store
+
+
+def hand_over(giver: Store, taker: Store, folder: Path) -> None:
+    with giver.database.read() as tx:
+        wanted = [Digest(row[0]) for row in tx.execute(sa.select(objects.c.digest))]
+        found = index.locate(tx, wanted)
+    with Arrivals(taker.database, taker.storage, folder, OWNER, NOW) as arrivals:
+        arrivals.take(stream.send(giver.storage, found.__getitem__, wanted), set(wanted), lambda _: None)
+        arrivals.seal()
+
+
+def manifest_digest(store: Store, content: bytes) -> Digest:
+    query = sa.select(objects.c.digest).join_from(files, objects).where(files.c.sha256 == sha256_of(content))
+    return Digest(store.rows(query)[0][0])
+
+
+def assembly(store: Store) -> Assembly:
+    return Assembly(store.database, store.storage, OWNER, NOW)
+
+
+def announce(store: Store, made: Manifest, folder: Path) -> Digest:
+    """A manifest as a liar would send it: stored among the others."""
+    data = manifests.encode(made)
+    digest = Digest(object_hasher(MANIFEST).update(data).digest())
+    liar = Store(store.database, store.storage)
+    with liar.landing() as landing:
+        landing._packing.add(digest, MANIFEST, _view(data), lambda: lambda: None)
+        landing._packing.close(lambda: None)
+        with store.database.write() as tx:
+            landing._sealed = True
+            landing.register(tx)
+    return digest
+
+
+def _view(data: bytes):
+    from tukar.codecs.base import TensorView
+
+    return TensorView(BytesSource(data))
+
+
+def test_a_file_is_put_together_and_held(giver: Store, taker: Store) -> None:
+    digest = manifest_digest(giver, MODEL)
+    made = assembly(taker)
+    assert not made.is_here(sha256_of(MODEL))
+    seen: list[int] = []
+    made.add(made.manifest(digest, sha256_of(MODEL), len(MODEL)), digest, seen.append)
+    assert sum(seen) == len(MODEL)
+    assert made.is_here(sha256_of(MODEL))
+    assert taker.read(sha256_of(MODEL)) == MODEL
+    with taker.database.read() as tx:
+        assert holds.files_of(tx, OWNER).keys() == {sha256_of(MODEL)}
+
+
+def test_a_file_that_is_here_is_held(taker: Store) -> None:
+    taker.land(OTHER)
+    assert assembly(taker).is_here(sha256_of(OTHER))
+    with taker.database.read() as tx:
+        assert holds.files_of(tx, OWNER).keys() == {sha256_of(OTHER)}
+
+
+@pytest.mark.parametrize("lie", ["sha256", "size"])
+def test_the_manifest_of_another_file_is_refused(giver: Store, taker: Store, lie: str) -> None:
+    digest = manifest_digest(giver, MODEL)
+    sha256 = sha256_of(OTHER) if lie == "sha256" else sha256_of(MODEL)
+    with pytest.raises(Corrupt, match="another file"):
+        assembly(taker).manifest(digest, sha256, len(MODEL) - (lie == "size"))
+
+
+def test_content_is_no_manifest(giver: Store, taker: Store) -> None:
+    with pytest.raises(Corrupt, match="no manifest"):
+        assembly(taker).manifest(Digest.of(OTHER), sha256_of(OTHER), len(OTHER))
+
+
+def test_parts_in_another_order_are_found_out(giver: Store, taker: Store, tmp_path: Path) -> None:
+    made = assembly(taker)
+    right = made.manifest(manifest_digest(giver, MODEL), sha256_of(MODEL), len(MODEL))
+    lie = Manifest(right.sha256, right.size, right.format, tuple(reversed(right.parts)))
+    with pytest.raises(Corrupt, match="as announced"):
+        made.add(lie, announce(taker, lie, tmp_path))
+    assert not taker.has(sha256_of(MODEL))
+
+
+def test_parts_of_another_length_are_found_out(giver: Store, taker: Store, tmp_path: Path) -> None:
+    made = assembly(taker)
+    right = made.manifest(manifest_digest(giver, MODEL), sha256_of(MODEL), len(MODEL))
+    first, second, *rest = right.parts
+    parts = (Part(first.digest, first.length - 1), Part(second.digest, second.length + 1), *rest)
+    lie = Manifest(right.sha256, right.size, right.format, parts)
+    with pytest.raises(Corrupt, match="does not fit"):
+        made.add(lie, announce(taker, lie, tmp_path))
+
+
+def test_a_manifest_is_no_part(giver: Store, taker: Store, tmp_path: Path) -> None:
+    digest = manifest_digest(giver, OTHER)
+    size = taker.rows(sa.select(objects.c.size).where(objects.c.digest == digest))[0][0]
+    lie = Manifest("0" * 64, size, "opaque", (Part(digest, size),))
+    with pytest.raises(Corrupt, match="does not fit"):
+        assembly(taker).add(lie, announce(taker, lie, tmp_path))
+
+
+def test_a_missing_part_is_to_be_asked_for_again(giver: Store, make_store) -> None:
+    nowhere = make_store()
+    lie = Manifest(sha256_of(OTHER), len(OTHER), "opaque", (Part(Digest.of(OTHER), len(OTHER)),))
+    with pytest.raises(FreedMeanwhile):
+        assembly(nowhere).add(lie, Digest.of(b""))
