@@ -188,8 +188,8 @@ def test_gc_after_a_delete(site: Site, tmp_path: Path) -> None:
 
 
 def _delete(site: Site, name: str) -> None:
-    from tukar.cli.endpoint import Endpoint
-    from tukar.cli.remote import Remote
+    from tukar.exchange.endpoint import Endpoint
+    from tukar.exchange.http import Remote
 
     with Remote(Endpoint(site.hub.url, site.commands.token)) as remote:
         remote.request("DELETE", "/api/repos/delete", json={"name": name, "organization": "admin"})

@@ -27,8 +27,8 @@ def pulled(tukar: Commands, name: str, tmp_path: Path) -> Path:
 
 
 def _delete(tukar: Commands, name: str, folder: str) -> None:
-    from tukar.cli.endpoint import Endpoint
-    from tukar.cli.remote import Remote
+    from tukar.exchange.endpoint import Endpoint
+    from tukar.exchange.http import Remote
 
     lines = [{"key": "header", "value": {"summary": "Delete"}}, {"key": "deletedFolder", "value": {"path": folder}}]
     with Remote(Endpoint(tukar.url, tukar.token)) as remote:

@@ -95,7 +95,7 @@ def test_a_body_without_end_is_left_once_the_file_should_be_whole(
 def test_an_answer_without_end(
     deceived: Commands, fake: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tukar.cli.remote._REPLY_LIMIT", 1 << 20)
+    monkeypatch.setattr("tukar.exchange.http._REPLY_LIMIT", 1 << 20)
 
     def endless(request: Request) -> None:
         request.send_response(200)
@@ -108,7 +108,7 @@ def test_an_answer_without_end(
 
 
 def test_a_list_without_end(deceived: Commands, fake: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tukar.cli.remote._PAGES_LIMIT", 5)
+    monkeypatch.setattr("tukar.exchange.http._PAGES_LIMIT", 5)
     fake.says("/tree/", lambda r: r.answer_json([], Link=f'<{fake.url}{r.path}>; rel="next"'))
     _assert_refused(_pull(deceived, tmp_path), tmp_path, "more than 5 pages")
 

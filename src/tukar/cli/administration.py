@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from tukar.cli.endpoint import Endpoint
 from tukar.cli.output import Meter
-from tukar.cli.remote import Remote
 from tukar.errors import NotFound
+from tukar.exchange.endpoint import Endpoint
+from tukar.exchange.http import Remote
 from tukar.types import RepoId, RepoType
 
 Role = Literal["read", "write"]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from tukar.cli.checksums import Checksum
-from tukar.cli.replies import Fields, parse
 from tukar.cli.tree import RemoteFile
 from tukar.errors import Invalid
+from tukar.exchange.replies import Fields, parse
 from tukar.types import RepoId, check_path
 
 _FORMAT: Final = 1

@@ -12,8 +12,8 @@ import click
 
 from tukar.cli.failures import JSON_KEY
 from tukar.cli.output import Output
-from tukar.cli.remote import PLURALS
 from tukar.errors import Invalid
+from tukar.exchange.http import PLURALS
 from tukar.types import REPO_TYPES, RepoId, RepoType
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from tukar.cli.administration import Role, Value
 from tukar.cli.output import Meter
-from tukar.cli.remote import PLURALS, Remote, quoted, repo_path
-from tukar.cli.replies import Fields
 from tukar.errors import Conflict, TukarError
+from tukar.exchange.http import PLURALS, Remote, quoted, repo_path
+from tukar.exchange.replies import Fields
 from tukar.types import RepoId, RepoType
 
 _API: Final = "/api/tukar"

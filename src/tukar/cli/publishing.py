@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from tukar.cli.remote import Remote, quoted, repo_path
-from tukar.cli.replies import malformed
 from tukar.cli.sources import LocalFile
 from tukar.cli.upload import LargeFile
 from tukar.errors import Conflict, Invalid, NotFound, Refused
+from tukar.exchange.http import Remote, quoted, repo_path
+from tukar.exchange.replies import malformed
 from tukar.types import RepoId
 
 BRANCH: Final = "main"

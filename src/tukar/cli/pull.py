@@ -15,14 +15,14 @@ import click
 from tukar.cli import folder as folders
 from tukar.cli import options, tree, workers
 from tukar.cli.download import Download
-from tukar.cli.endpoint import Endpoint
 from tukar.cli.folder import Folder, Missing
 from tukar.cli.marker import Marker
 from tukar.cli.output import Output, Table, counted, size_text
-from tukar.cli.receiving import Receiver
-from tukar.cli.remote import Remote, web_path
 from tukar.cli.tree import RemoteFile
 from tukar.errors import Conflict, Unavailable
+from tukar.exchange.endpoint import Endpoint
+from tukar.exchange.http import Remote, web_path
+from tukar.exchange.receiving import Receiver
 from tukar.types import RepoId, RepoType
 
 _THREADS: Final = 4

@@ -13,13 +13,13 @@ import click
 
 from tukar.cli import checksums, options, publishing, sources, tree, workers
 from tukar.cli.checksums import Algorithm
-from tukar.cli.endpoint import Endpoint
 from tukar.cli.output import Output, Table, counted, size_text
 from tukar.cli.publishing import Made, Wish
-from tukar.cli.remote import Remote, web_path
 from tukar.cli.sources import LocalFile
 from tukar.cli.upload import LargeFile, upload
 from tukar.cli.workers import Stopped
+from tukar.exchange.endpoint import Endpoint
+from tukar.exchange.http import Remote, web_path
 from tukar.types import RepoId, RepoType
 
 _THREADS: Final = 4

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tukar.cli.checksums import Algorithm, Checksum
-from tukar.cli.remote import Remote, quoted, repo_path
-from tukar.cli.replies import Fields, malformed
 from tukar.errors import Invalid, TukarError
+from tukar.exchange.http import Remote, quoted, repo_path
+from tukar.exchange.replies import Fields, malformed
 from tukar.types import RepoId, check_path
 
 OWN: Final = ".tukar"

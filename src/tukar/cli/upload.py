@@ -14,11 +14,11 @@ from typing import Final
 
 from tukar.cli import workers
 from tukar.cli.output import Advance, Output
-from tukar.cli.remote import Remote, web_path
-from tukar.cli.replies import Fields, malformed
 from tukar.cli.sources import LocalFile
 from tukar.cli.workers import Stopped
 from tukar.errors import Invalid
+from tukar.exchange.http import Remote, web_path
+from tukar.exchange.replies import Fields, malformed
 from tukar.types import RepoId
 
 _MEDIA: Final = {"Content-Type": "application/vnd.git-lfs+json", "Accept": "application/vnd.git-lfs+json"}

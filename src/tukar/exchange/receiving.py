@@ -14,10 +14,10 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Final, Self
 from urllib.parse import urljoin, urlsplit
 
-from tukar.cli.endpoint import Endpoint, origin
-from tukar.cli.remote import AGENT, error_of, retry_after, unreachable
-from tukar.cli.replies import malformed
 from tukar.errors import Invalid, TukarError, Unavailable
+from tukar.exchange.endpoint import Endpoint, origin
+from tukar.exchange.http import AGENT, error_of, retry_after, unreachable
+from tukar.exchange.replies import malformed
 
 _TIMEOUT: Final = 60.0  # seconds without a byte
 _REDIRECTS: Final = 5

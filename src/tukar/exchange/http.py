@@ -16,9 +16,9 @@ from urllib.parse import quote
 import httpx
 
 from tukar import __version__, errors
-from tukar.cli import replies
-from tukar.cli.endpoint import Endpoint
 from tukar.errors import Corrupt, Invalid, TukarError, Unauthenticated, Unavailable
+from tukar.exchange import replies
+from tukar.exchange.endpoint import Endpoint
 from tukar.types import RepoId, RepoType
 
 PLURALS: Final[Mapping[RepoType, str]] = {"model": "models", "dataset": "datasets", "space": "spaces"}
