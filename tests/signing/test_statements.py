@@ -136,9 +136,7 @@ def test_more_values_than_fit_are_invalid_before_they_are_read(item: bytes) -> N
 
 def test_as_many_values_as_fit_are_parsed() -> None:
     data = b"[" + b",".join([b"0"] * MAX_MARKS) + b"]"
-    assert encode(parse(data)) == data
-    with pytest.raises(Invalid, match=f"at most {MAX_MARKS} commas"):
-        encode([0] * (MAX_MARKS + 1))
+    assert parse(data) == [0] * MAX_MARKS
 
 
 @pytest.mark.parametrize("digits", [17, 5000, 1_000_000])

@@ -1,7 +1,23 @@
 """Keys, signed statements and successions of keys. Pure: no database, no files, no clock."""
 
+from tukar.signing.envelope import Envelope, Signature, pae, payload_type, sign, verify
 from tukar.signing.fields import Fields
 from tukar.signing.keys import BadSignature, Fingerprint, PublicKey, SigningKey
 from tukar.signing.statements import Value, encode, parse
 
-__all__ = ["BadSignature", "Fields", "Fingerprint", "PublicKey", "SigningKey", "Value", "encode", "parse"]
+__all__ = [
+    "BadSignature",
+    "Envelope",
+    "Fields",
+    "Fingerprint",
+    "PublicKey",
+    "Signature",
+    "SigningKey",
+    "Value",
+    "encode",
+    "pae",
+    "parse",
+    "payload_type",
+    "sign",
+    "verify",
+]
