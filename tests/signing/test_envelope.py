@@ -163,13 +163,18 @@ def test_spacing_order_and_unknown_members_do_not_matter() -> None:
             for wrong in (None, 1, "", "AA==", "A" * 88, "A" * 86, "A" * 85 + "B==")
         ),
         *(written(signatures=[{name: entry()[0][name]}]) for name in ("keyid", "sig")),  # type: ignore[index]
-        *(json.dumps({**json.loads(ENVELOPE.encode()), "more": [0] * 2000}).encode(), b" " * MAX_ENVELOPE + b"{}"),
+        written(more=[0] * 2000),
     ],
     ids=lambda data: repr(data[:80]),
 )
 def test_what_is_no_envelope_is_invalid(data: bytes) -> None:
     with pytest.raises(Invalid):
         Envelope.parse(data)
+
+
+def test_an_envelope_that_is_too_large_is_not_read() -> None:
+    with pytest.raises(Invalid, match=f"at most {MAX_ENVELOPE} bytes"):
+        Envelope.parse(ENVELOPE.encode() + b" " * MAX_ENVELOPE)
 
 
 def test_the_largest_payload_fits_and_a_larger_one_is_invalid() -> None:

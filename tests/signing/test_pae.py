@@ -24,6 +24,7 @@ def test_the_encoding_of_the_specification() -> None:
     assert pae("http://example.com/HelloWorld", b"hello world") == (
         b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
     )
+    assert pae(" ", b" \0\xff\n") == b"DSSEv1 1   4  \0\xff\n"
 
 
 def test_the_signature_of_the_specification_is_over_the_encoding() -> None:

@@ -21,7 +21,7 @@ from tukar.signing.keys import Fingerprint, PublicKey, SigningKey
 SUCCESSION: Final = payload_type("succession")
 MAX_SUCCESSIONS: Final = 1000
 MAX_DOCUMENT: Final = 1 << 20
-"""Bytes of an identity document; with the most successions it has some 650,000."""
+"""Bytes of an identity document; with the most successions it has some 600,000."""
 
 
 @dataclass(frozen=True, slots=True)
