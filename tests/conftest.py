@@ -13,7 +13,13 @@ import pytest
 
 from tukar.database import Database, metadata
 
-_TABLES = ("tukar.objects.tables", "tukar.catalog.tables", "tukar.cas.tables", "tukar.jobs.tables")
+_TABLES = (
+    "tukar.objects.tables",
+    "tukar.catalog.tables",
+    "tukar.cas.tables",
+    "tukar.exchange.tables",
+    "tukar.jobs.tables",
+)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])

@@ -5,6 +5,7 @@ The data folder::
     DATA/lock               held while a hub runs on it
     DATA/database.sqlite    repositories, users, the index (or wherever database_url says)
     DATA/objects/           packs (or wherever storage_url says)
+    DATA/arrivals/          what arrives from elsewhere, in part; goes on after a restart
     DATA/staging/           volatile: uploads on their way; emptied at every start
 """
 
@@ -112,7 +113,7 @@ def _compose(config: Config, database: Database, clock: Callable[[], float]) -> 
     storage = _storage(config)
     spool, staging = _volatile(config.data)
     objects = ObjectStore(database, storage)
-    services = Services(database, objects, XorbStore(database, objects, staging), clock)
+    services = Services(database, objects, XorbStore(database, objects, staging), clock, config.data / "arrivals")
     sweep_landings(database, storage)
     with database.write() as tx:
         epochs.begin(tx)  # what was staged is gone, and the folder may be a restored backup

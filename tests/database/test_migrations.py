@@ -17,13 +17,20 @@ from alembic.script import ScriptDirectory
 
 import tukar.cas.tables
 import tukar.catalog.tables
+import tukar.exchange.tables
 import tukar.jobs.tables
 import tukar.objects.tables
 from tukar.database import Database, facts, metadata
 from tukar.database.migrate import HEAD, migrate
 from tukar.errors import Unsupported
 
-_PACKAGES = (tukar.objects.tables, tukar.catalog.tables, tukar.cas.tables, tukar.jobs.tables)
+_PACKAGES = (
+    tukar.objects.tables,
+    tukar.catalog.tables,
+    tukar.cas.tables,
+    tukar.exchange.tables,
+    tukar.jobs.tables,
+)
 
 
 def test_head_is_the_newest_script():

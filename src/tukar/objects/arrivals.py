@@ -91,8 +91,8 @@ class Arrivals:
             return None
         return self._partial.record.digest, Start(stream.name(self._partial.record), self._partial.taken)
 
-    def take(self, pieces: Iterable[bytes | memoryview], wanted: set[Digest], on_progress: Progress) -> None:
-        """Take a stream in until it ends; ``wanted`` are the objects that were asked for.
+    def take(self, pieces: Iterable[bytes | memoryview], wanted: set[Digest] | None, on_progress: Progress) -> None:
+        """Take a stream in until it ends; ``wanted`` are the objects that were asked for, None if any may come.
 
         What came before it ended, or before an error, stays. Corrupt if something comes that was not asked for, or is
         not what it should be; whatever ``pieces`` raises.
@@ -100,7 +100,7 @@ class Arrivals:
         source = Input(pieces)
         while (begun := stream.read_header(source)) is not None:
             record, start = begun
-            if record.digest not in wanted:
+            if wanted is not None and record.digest not in wanted:
                 raise Corrupt(f"object {record.digest} arrived and was not asked for")
             self._begin(record, start)
             on_progress(record.footer_size)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
 
 from tukar.database import Transaction
 from tukar.objects.index import FreedMeanwhile, batches
-from tukar.objects.tables import files, held_files, held_objects, holders, objects
+from tukar.objects.tables import damages, files, held_files, held_objects, holders, objects
+from tukar.types import Digest
 
 
 def touch(tx: Transaction, owner: str, now: float) -> None:
@@ -35,6 +36,17 @@ def hold_file(tx: Transaction, owner: str, file_id: int) -> None:
     mine = (held_files.c.owner == owner) & (held_files.c.file_id == file_id)
     if tx.execute(sa.select(held_files.c.file_id).where(mine)).first() is None:
         tx.execute(held_files.insert().values(owner=owner, file_id=file_id))
+
+
+def objects_of(tx: Transaction, owner: str, digests: Iterable[Digest]) -> dict[Digest, int]:
+    """Those of the objects that are kept for an owner, undamaged: their row ids."""
+    found: dict[Digest, int] = {}
+    query = sa.select(objects.c.digest, objects.c.id).join_from(held_objects, objects)
+    query = query.where(~sa.exists().where(damages.c.object_id == objects.c.id))
+    for batch in batches(digests):
+        mine = (held_objects.c.owner == owner) & objects.c.digest.in_(batch)
+        found.update((Digest(row.digest), row.id) for row in tx.execute(query.where(mine)))
+    return found
 
 
 def files_of(tx: Transaction, owner: str) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from tukar.cas.store import XorbStore
 from tukar.database import Database
@@ -16,9 +17,11 @@ class Services:
 
     Attributes:
         clock: seconds since the epoch.
+        arrivals: the folder for what arrives from elsewhere, in part.
     """
 
     database: Database
     objects: ObjectStore
     xorbs: XorbStore
     clock: Callable[[], float]
+    arrivals: Path
