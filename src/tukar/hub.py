@@ -30,6 +30,7 @@ from tukar.config import Config
 from tukar.database import Database, facts
 from tukar.database.migrate import migrate
 from tukar.errors import Unavailable
+from tukar.exchange import identity
 from tukar.jobs import queue
 from tukar.jobs.runner import Runner
 from tukar.objects.gc import sweep_landings
@@ -116,6 +117,7 @@ def _compose(config: Config, database: Database, clock: Callable[[], float]) -> 
     services = Services(database, objects, XorbStore(database, objects, staging), clock, config.data / "arrivals")
     sweep_landings(database, storage)
     with database.write() as tx:
+        identity.prepare(tx, clock())
         epochs.begin(tx)  # what was staged is gone, and the folder may be a restored backup
         services.xorbs.forget_empty(tx)
         if database.is_sqlite:  # nobody else can be at work on it; on a server, other workers may be

@@ -6,13 +6,20 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from tukar.errors import Invalid
 
 DEFAULT: Final = "http://127.0.0.1:8080"
 _TOKEN_LIMIT: Final = 4096
+
+
+class Credentials(Protocol):
+    """What shows a hub who asks."""
+
+    def headers(self, method: str, path: str, body: bytes) -> Mapping[str, str]:
+        """For one request, and for each time that it is sent. ``path`` is below the hub's address, with the query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +40,7 @@ class Endpoint:
 
         The token is that of ``HF_TOKEN``, or the one that ``hf auth login`` has stored.
         """
-        url = (environ.get("HF_ENDPOINT") or DEFAULT).strip().rstrip("/")
-        _check(url)
+        url = checked(environ.get("HF_ENDPOINT") or DEFAULT, "HF_ENDPOINT")
         if environ.get("HF_TOKEN", "").strip():
             return cls(url, _clean(environ["HF_TOKEN"], "HF_TOKEN"), "HF_TOKEN")
         path = _token_path(environ)
@@ -57,14 +63,17 @@ def origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, port
 
 
-def _check(url: str) -> None:
+def checked(address: str, name: str) -> str:
+    """A hub's address without a slash at its end; Invalid if it is none. ``name`` says where it was written."""
+    url = address.strip().rstrip("/")
     try:
         scheme, host, _ = origin(url)
     except ValueError:
         scheme, host = "", None
     is_clean = url.isascii() and url.isprintable() and not set(" @?#") & set(url)
     if scheme not in ("http", "https") or not host or not is_clean:
-        raise Invalid(f"HF_ENDPOINT is not the address of a hub: {url[:200]!r}", hint="write it as http://HOST:PORT")
+        raise Invalid(f"{name} is not the address of a hub: {url[:200]!r}", hint="write it as http://HOST:PORT")
+    return url
 
 
 def _token_path(environ: Mapping[str, str]) -> Path:

@@ -23,7 +23,7 @@ peers = Table(
     Column("url", Text, nullable=False),
     Column("fingerprint", Text, nullable=False, unique=True, comment="of the newest key that was followed to"),
     Column("public_key", Text, nullable=False, comment="that key, in hex"),
-    Column("state", Text, nullable=False, comment="trusted | revoked"),
+    Column("state", Text, nullable=False, comment="trusted | revoked | removed"),
     Column("added_at", Float, nullable=False),
 )
 

@@ -92,7 +92,7 @@ def _peers() -> None:
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False, comment="of the newest key that was followed to"),
         sa.Column("public_key", sa.Text(), nullable=False, comment="that key, in hex"),
-        sa.Column("state", sa.Text(), nullable=False, comment="trusted | revoked"),
+        sa.Column("state", sa.Text(), nullable=False, comment="trusted | revoked | removed"),
         sa.Column("added_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_peers")),
         sa.UniqueConstraint("name", name=op.f("uq_peers_name")),

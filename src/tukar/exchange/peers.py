@@ -1,0 +1,177 @@
+"""The hubs that this one trusts, each by one key: the newest that it has followed it to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import sqlalchemy as sa
+
+from tukar.database import Transaction
+from tukar.errors import Conflict, Invalid, NotFound, Refused
+from tukar.exchange.endpoint import checked
+from tukar.exchange.states import FINAL
+from tukar.exchange.tables import peers, swaps
+from tukar.signing import Fingerprint, IdentityDocument, PublicKey, successions
+from tukar.types import check_name
+
+PeerState = Literal["trusted", "revoked", "removed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another hub.
+
+    Attributes:
+        name: what this hub's operator calls it; its fingerprint once it is removed.
+        url: its address, without a slash at the end.
+        key: the newest key that was followed to.
+        state: a peer that is revoked, or removed, gets nothing more; one that is removed is kept for old swaps alone.
+        added_at: when it was trusted, in seconds since the epoch.
+    """
+
+    id: int
+    name: str
+    url: str
+    key: PublicKey
+    state: PeerState
+    added_at: float
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Of its key."""
+        return self.key.fingerprint
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it may ask for anything."""
+        return self.state == "trusted"
+
+
+def add(tx: Transaction, name: str, url: str, key: PublicKey, *, now: float) -> Peer:
+    """Trust the hub with that key. Whoever calls it has compared the fingerprint.
+
+    Raises:
+        Invalid: the name breaks the rules, or the address is none.
+        Conflict: there is a peer of that name, in whatever case, or with that key; a revoked one too.
+    """
+    _check_name(name)
+    same_name = _find(tx, sa.func.lower(peers.c.name) == name.lower())
+    if same_name is not None:
+        raise Conflict(f"there is a peer {same_name.name!r}", hint="choose another name with --name")
+    row = {"name": name, "url": checked(url, "the peer's address"), "state": "trusted", "added_at": now}
+    known = find(tx, key.fingerprint)
+    if known is None:
+        tx.execute(sa.insert(peers).values(fingerprint=key.fingerprint, public_key=str(key), **row))
+    elif known.state == "removed":  # the row is there because old swaps refer to it
+        tx.execute(sa.update(peers).where(peers.c.id == known.id).values(**row))
+    else:
+        raise known_already(known)
+    return get(tx, name)
+
+
+def known_already(peer: Peer) -> Conflict:
+    """The error for a key that is a peer's."""
+    if peer.is_trusted:
+        return Conflict(
+            f"the hub with that key is the peer {peer.name!r}", hint=f"`tukar peer refresh {peer.name}` asks it anew"
+        )
+    return Conflict(
+        f"the hub with that key is the peer {peer.name!r}, who was revoked",
+        hint=f"to trust it again: `tukar peer remove {peer.name}`, then add it anew",
+    )
+
+
+def by_id(tx: Transaction, id_: int) -> Peer:
+    """The peer in that row, whatever became of it; NotFound if there is none."""
+    found = _find(tx, peers.c.id == id_)
+    if found is None:
+        raise NotFound("there is no such peer")
+    return found
+
+
+def find(tx: Transaction, fingerprint: Fingerprint) -> Peer | None:
+    """The hub with that key, whatever became of it; None if it never was a peer."""
+    return _find(tx, peers.c.fingerprint == fingerprint)
+
+
+def get(tx: Transaction, text: str) -> Peer:
+    """The peer of that name, in whatever case, or with that fingerprint as people write it; NotFound if none is."""
+    fingerprint = _fingerprint(text)
+    wanted = sa.func.lower(peers.c.name) == text.lower() if fingerprint is None else peers.c.fingerprint == fingerprint
+    found = _find(tx, wanted) if text.isprintable() else None
+    if found is None or found.state == "removed":
+        raise NotFound(f"there is no peer {text[:100]!r}", hint="`tukar peer list` lists them")
+    return found
+
+
+def listing(tx: Transaction) -> list[Peer]:
+    """Every peer, revoked ones too, in the order of their names."""
+    rows = tx.execute(sa.select(peers).where(peers.c.state != "removed").order_by(sa.func.lower(peers.c.name)))
+    return [_peer(row) for row in rows]
+
+
+def revoke(tx: Transaction, peer: Peer) -> Peer:
+    """Trust it no more: it gets nothing from now on. Its swaps are for the caller to look at."""
+    tx.execute(sa.update(peers).where(peers.c.id == peer.id).values(state="revoked"))
+    return by_id(tx, peer.id)
+
+
+def remove(tx: Transaction, peer: Peer) -> None:
+    """Forget a peer; its name is free, and it may be added again. Conflict while a swap with it is open."""
+    running = sa.and_(swaps.c.peer_id == peer.id, swaps.c.state.not_in([state.value for state in FINAL]))
+    count = tx.execute(sa.select(sa.func.count()).select_from(swaps).where(running)).scalar_one()
+    if count:
+        raise Conflict(
+            f"{count} {'swap' if count == 1 else 'swaps'} with {peer.name!r} {'is' if count == 1 else 'are'} open",
+            hint="`tukar swap status` says how they stand; `tukar peer revoke` ends those that can be ended",
+        )
+    tx.execute(sa.update(peers).where(peers.c.id == peer.id).values(state="removed", name=peer.fingerprint))
+
+
+def follow(tx: Transaction, peer: Peer, document: IdentityDocument) -> Peer:
+    """Follow a peer to the key that its identity document leads to; the same one if it has made no other.
+
+    Raises:
+        Refused: the document does not lead on from the key that is known, or the peer is not trusted.
+        Conflict: it leads to the key of another peer.
+    """
+    if not peer.is_trusted:
+        raise Refused(f"the peer {peer.name!r} was {peer.state}: its keys are not followed")
+    key = successions.follow(document, peer.fingerprint)
+    if key is None:
+        raise Refused(
+            f"the hub at {peer.url} has the key {document.current.fingerprint.grouped}, and nothing shows that it "
+            f"follows {peer.fingerprint.grouped}, the key of {peer.name!r}",
+            hint="somebody else may answer there, or with an old copy of the hub. Ask its operator, not over this "
+            f"address; if the key is right, `tukar peer remove {peer.name}` and add it anew",
+        )
+    other = find(tx, key.fingerprint)
+    if other is not None and other.id != peer.id:
+        raise known_already(other)
+    tx.execute(sa.update(peers).where(peers.c.id == peer.id).values(fingerprint=key.fingerprint, public_key=str(key)))
+    return replace(peer, key=key)
+
+
+def _check_name(name: str) -> None:
+    check_name(name)
+    if _fingerprint(name) is not None:
+        raise Invalid(f"{name!r} is a fingerprint, not a name", hint="choose another name with --name")
+
+
+def _fingerprint(text: str) -> Fingerprint | None:
+    try:
+        return Fingerprint.parse(text)
+    except Invalid:
+        return None
+
+
+def _find(tx: Transaction, wanted: sa.ColumnElement[bool]) -> Peer | None:
+    row = tx.execute(sa.select(peers).where(wanted)).one_or_none()
+    return None if row is None else _peer(row)
+
+
+def _peer(row: sa.Row[tuple[object, ...]]) -> Peer:
+    found = row._mapping
+    key = PublicKey.parse(found["public_key"])
+    return Peer(found["id"], found["name"], found["url"], key, found["state"], found["added_at"])
