@@ -44,7 +44,7 @@ def test_a_peer_is_found_by_name_and_fingerprint(tx: Transaction, acme: Peer, ke
     fingerprint = key.public.fingerprint
     text = {"fingerprint": fingerprint, "GROUPED": fingerprint.grouped.upper()}.get(written, written)
     assert peers.get(tx, text) == acme == peers.find(tx, fingerprint) == peers.by_id(tx, acme.id)
-    assert (acme.url, acme.key, acme.is_trusted, acme.added_at) == (URL, key.public, True, NOW)
+    assert (acme.url, acme.public_key, acme.is_trusted, acme.added_at) == (URL, key.public, True, NOW)
 
 
 @pytest.mark.parametrize("text", ["", "nobody", "ac%e", "a\x00b", "\udc80", FINGERPRINT])
@@ -60,7 +60,7 @@ def test_a_name_is_given_once_in_whatever_case(tx: Transaction, acme: Peer) -> N
 
 def test_a_key_is_trusted_once(tx: Transaction, acme: Peer) -> None:
     with pytest.raises(Conflict, match="'Acme'"):
-        peers.add(tx, "other", URL, acme.key, now=NOW)
+        peers.add(tx, "other", URL, acme.public_key, now=NOW)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "-a", "a" * 97, FINGERPRINT])
@@ -91,7 +91,7 @@ def test_a_revoked_peer_is_known_and_not_trusted(tx: Transaction, acme: Peer) ->
     assert not peers.revoke(tx, acme).is_trusted
     assert not peers.get(tx, "acme").is_trusted
     with pytest.raises(Conflict, match="revoked"):
-        peers.add(tx, "again", URL, acme.key, now=NOW)
+        peers.add(tx, "again", URL, acme.public_key, now=NOW)
 
 
 @pytest.mark.parametrize("ended", ["trusted", "revoked"])
@@ -111,7 +111,7 @@ def test_a_removed_peer_is_gone_and_its_name_is_free(tx: Transaction, acme: Peer
 
 def test_a_removed_peer_can_be_added_again(tx: Transaction, acme: Peer) -> None:
     peers.remove(tx, acme)
-    again = peers.add(tx, "newname", "http://127.0.0.1:1", acme.key, now=NOW + 1)
+    again = peers.add(tx, "newname", "http://127.0.0.1:1", acme.public_key, now=NOW + 1)
     assert (again.name, again.url, again.is_trusted) == ("newname", "http://127.0.0.1:1", True)
     assert peers.listing(tx) == [again]
 
@@ -142,7 +142,7 @@ def rotated(*keys: SigningKey) -> IdentityDocument:
 def test_a_new_key_is_followed_and_the_newest_is_remembered(tx: Transaction, acme: Peer, key: SigningKey) -> None:
     second, third = SigningKey.generate(), SigningKey.generate()
     followed = peers.follow(tx, acme, rotated(key, second, third))
-    assert followed.key == third.public
+    assert followed.public_key == third.public
     assert peers.get(tx, "acme") == followed
     assert peers.find(tx, key.public.fingerprint) is None
     # Whoever has stolen an earlier key can sign another way on from it.

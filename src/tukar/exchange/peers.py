@@ -25,7 +25,7 @@ class Peer:
     Attributes:
         name: what this hub's operator calls it; its fingerprint once it is removed.
         url: its address, without a slash at the end.
-        key: the newest key that was followed to.
+        public_key: the newest key that was followed to.
         state: a peer that is revoked, or removed, gets nothing more; one that is removed is kept for old swaps alone.
         added_at: when it was trusted, in seconds since the epoch.
     """
@@ -33,14 +33,14 @@ class Peer:
     id: int
     name: str
     url: str
-    key: PublicKey
+    public_key: PublicKey
     state: PeerState
     added_at: float
 
     @property
     def fingerprint(self) -> Fingerprint:
         """Of its key."""
-        return self.key.fingerprint
+        return self.public_key.fingerprint
 
     @property
     def is_trusted(self) -> bool:
@@ -150,7 +150,7 @@ def follow(tx: Transaction, peer: Peer, document: IdentityDocument) -> Peer:
     if other is not None and other.id != peer.id:
         raise known_already(other)
     tx.execute(sa.update(peers).where(peers.c.id == peer.id).values(fingerprint=key.fingerprint, public_key=str(key)))
-    return replace(peer, key=key)
+    return replace(peer, public_key=key)
 
 
 def _check_name(name: str) -> None:
