@@ -57,8 +57,8 @@ def assembly(store: Store) -> Assembly:
     return Assembly(store.database, store.storage, OWNER, NOW)
 
 
-def announce(store: Store, made: Manifest, folder: Path) -> Digest:
-    """A manifest as a liar would send it: stored among the others."""
+def announce(store: Store, made: Manifest, held: bool = True) -> Digest:
+    """A manifest as a liar would send it: stored among the others, and held."""
     data = manifests.encode(made)
     digest = Digest(object_hasher(MANIFEST).update(data).digest())
     liar = Store(store.database, store.storage)
@@ -68,6 +68,9 @@ def announce(store: Store, made: Manifest, folder: Path) -> Digest:
         with store.database.write() as tx:
             landing._sealed = True
             landing.register(tx)
+            if held:
+                holds.touch(tx, OWNER, NOW)
+                holds.hold_objects(tx, OWNER, list(index.locate_ids(tx, [digest]).values()))
     return digest
 
 
@@ -77,24 +80,60 @@ def _view(data: bytes):
     return TensorView(BytesSource(data))
 
 
+def make(taker: Store, digest: Digest, content: bytes, on_progress=lambda _: None) -> None:
+    assembly(taker).assemble(sha256_of(content), len(content), digest, on_progress)
+
+
+def held_files(taker: Store) -> set[str]:
+    with taker.database.read() as tx:
+        return set(holds.files_of(tx, OWNER))
+
+
 def test_a_file_is_put_together_and_held(giver: Store, taker: Store) -> None:
-    digest = manifest_digest(giver, MODEL)
-    made = assembly(taker)
-    assert not made.is_here(sha256_of(MODEL))
     seen: list[int] = []
-    made.add(made.manifest(digest, sha256_of(MODEL), len(MODEL)), digest, seen.append)
+    make(taker, manifest_digest(giver, MODEL), MODEL, seen.append)
     assert sum(seen) == len(MODEL)
-    assert made.is_here(sha256_of(MODEL))
     assert taker.read(sha256_of(MODEL)) == MODEL
-    with taker.database.read() as tx:
-        assert holds.files_of(tx, OWNER).keys() == {sha256_of(MODEL)}
+    assert held_files(taker) == {sha256_of(MODEL)}
 
 
-def test_a_file_that_is_here_is_held(taker: Store) -> None:
+def test_a_file_that_is_here_is_held(giver: Store, taker: Store) -> None:
     taker.land(OTHER)
-    assert assembly(taker).is_here(sha256_of(OTHER))
-    with taker.database.read() as tx:
-        assert holds.files_of(tx, OWNER).keys() == {sha256_of(OTHER)}
+    make(taker, manifest_digest(giver, OTHER), OTHER)
+    assert held_files(taker) == {sha256_of(OTHER)}
+    assert taker.count(files) == 1
+
+
+def test_what_is_stored_for_others_is_no_part(giver: Store, make_store, tmp_path: Path) -> None:
+    """Who knows the manifest of a file that is here, and sends no more than that, gets nothing."""
+    store = make_store()
+    store.land(MODEL)
+    digest = manifest_digest(giver, MODEL)
+    with store.database.write() as tx:
+        holds.touch(tx, OWNER, NOW)
+        holds.hold_objects(tx, OWNER, list(index.locate_ids(tx, [digest]).values()))
+    with pytest.raises(FreedMeanwhile) as known:
+        make(store, digest, MODEL)
+    lie = Manifest(sha256_of(OTHER), len(OTHER), "opaque", (Part(Digest.of(OTHER), len(OTHER)),))
+    with pytest.raises(FreedMeanwhile) as unknown:
+        make(store, announce(store, lie), OTHER)
+    assert str(known.value) == str(unknown.value)
+    assert held_files(store) == set()
+
+
+def test_the_manifest_itself_must_be_the_owners(giver: Store, taker: Store) -> None:
+    right = assembly(taker).manifest(manifest_digest(giver, MODEL), sha256_of(MODEL), len(MODEL))
+    other = Manifest(right.sha256, right.size, "opaque", right.parts)
+    with pytest.raises(FreedMeanwhile):
+        make(taker, announce(taker, other, held=False), MODEL)
+
+
+def test_other_bytes_are_not_taken_for_a_file_that_is_here(taker: Store) -> None:
+    taker.land(MODEL)
+    lie = Manifest(sha256_of(MODEL), len(OTHER), "opaque", (Part(Digest.of(OTHER), len(OTHER)),))
+    with pytest.raises(Corrupt, match="as announced"):
+        assembly(taker).assemble(sha256_of(MODEL), len(OTHER), announce(taker, lie))
+    assert held_files(taker) == set()
 
 
 @pytest.mark.parametrize("lie", ["sha256", "size"])
@@ -110,35 +149,35 @@ def test_content_is_no_manifest(giver: Store, taker: Store) -> None:
         assembly(taker).manifest(Digest.of(OTHER), sha256_of(OTHER), len(OTHER))
 
 
-def test_parts_in_another_order_are_found_out(giver: Store, taker: Store, tmp_path: Path) -> None:
-    made = assembly(taker)
-    right = made.manifest(manifest_digest(giver, MODEL), sha256_of(MODEL), len(MODEL))
+def test_parts_in_another_order_are_found_out(giver: Store, taker: Store) -> None:
+    right = assembly(taker).manifest(manifest_digest(giver, MODEL), sha256_of(MODEL), len(MODEL))
     lie = Manifest(right.sha256, right.size, right.format, tuple(reversed(right.parts)))
     with pytest.raises(Corrupt, match="as announced"):
-        made.add(lie, announce(taker, lie, tmp_path))
+        make(taker, announce(taker, lie), MODEL)
     assert not taker.has(sha256_of(MODEL))
 
 
-def test_parts_of_another_length_are_found_out(giver: Store, taker: Store, tmp_path: Path) -> None:
-    made = assembly(taker)
-    right = made.manifest(manifest_digest(giver, MODEL), sha256_of(MODEL), len(MODEL))
+def test_parts_of_another_length_are_found_out(giver: Store, taker: Store) -> None:
+    right = assembly(taker).manifest(manifest_digest(giver, MODEL), sha256_of(MODEL), len(MODEL))
     first, second, *rest = right.parts
     parts = (Part(first.digest, first.length - 1), Part(second.digest, second.length + 1), *rest)
     lie = Manifest(right.sha256, right.size, right.format, parts)
     with pytest.raises(Corrupt, match="does not fit"):
-        made.add(lie, announce(taker, lie, tmp_path))
+        make(taker, announce(taker, lie), MODEL)
 
 
-def test_a_manifest_is_no_part(giver: Store, taker: Store, tmp_path: Path) -> None:
+def test_a_manifest_is_no_part(giver: Store, taker: Store) -> None:
     digest = manifest_digest(giver, OTHER)
     size = taker.rows(sa.select(objects.c.size).where(objects.c.digest == digest))[0][0]
     lie = Manifest("0" * 64, size, "opaque", (Part(digest, size),))
     with pytest.raises(Corrupt, match="does not fit"):
-        assembly(taker).add(lie, announce(taker, lie, tmp_path))
+        assembly(taker).assemble("0" * 64, size, announce(taker, lie))
 
 
-def test_a_missing_part_is_to_be_asked_for_again(giver: Store, make_store) -> None:
+def test_a_missing_part_is_to_be_asked_for_again(make_store) -> None:
     nowhere = make_store()
     lie = Manifest(sha256_of(OTHER), len(OTHER), "opaque", (Part(Digest.of(OTHER), len(OTHER)),))
     with pytest.raises(FreedMeanwhile):
-        assembly(nowhere).add(lie, Digest.of(b""))
+        make(nowhere, announce(nowhere, lie), OTHER)
+    with pytest.raises(FreedMeanwhile):
+        make(nowhere, Digest.of(b""), OTHER)

@@ -21,7 +21,7 @@ from tukar.errors import Corrupt, Unavailable
 from tukar.objects import damage, holds, index, registration, stream
 from tukar.objects.packing import drop_packs
 from tukar.objects.packs import Record, read_footer
-from tukar.objects.stream import Input, Start
+from tukar.objects.stream import Input, NotAsAnnounced, Start
 from tukar.objects.verifier import Verifier
 from tukar.objects.writing import MAX_RECORDS, PackWriter
 from tukar.storage.base import Storage
@@ -58,6 +58,9 @@ class Arrivals:
         folder: the owner's own; made if it is missing.
         owner: for whom what arrived is held.
         now: seconds since the epoch, of the packs that are made.
+
+    Attributes:
+        taken: the objects that came whole since this was opened.
     """
 
     def __init__(self, database: Database, storage: Storage, folder: Path, owner: str, now: float) -> None:
@@ -65,6 +68,7 @@ class Arrivals:
         self._owner, self._now = owner, now
         self._whole: list[_Arrived] = []
         self._partial: Verifier | None = None
+        self.taken: set[Digest] = set()
         with os_errors_unavailable(_DOING):
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(folder / "stream", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -94,17 +98,29 @@ class Arrivals:
     def take(self, pieces: Iterable[bytes | memoryview], wanted: set[Digest] | None, on_progress: Progress) -> None:
         """Take a stream in until it ends; ``wanted`` are the objects that were asked for, None if any may come.
 
-        What came before it ended, or before an error, stays. Corrupt if something comes that was not asked for, or is
-        not what it should be; whatever ``pieces`` raises.
+        What came before it ended, or before an error, stays. NotAsAnnounced if something comes that was not asked for,
+        or is not what it should be; whatever ``pieces`` raises.
         """
         source = Input(pieces)
-        while (begun := stream.read_header(source)) is not None:
+        while self._take_one(source, wanted, on_progress):
+            if self._size >= _SEAL_BYTES or len(self._whole) >= MAX_RECORDS:
+                self.seal()
+
+    def _take_one(self, source: Input, wanted: set[Digest] | None, on_progress: Progress) -> bool:
+        """Take the next object in; False at the end."""
+        try:
+            begun = stream.read_header(source)
+            if begun is None:
+                return False
             record, start = begun
             if wanted is not None and record.digest not in wanted:
                 raise Corrupt(f"object {record.digest} arrived and was not asked for")
             self._begin(record, start)
             on_progress(record.footer_size)
             self._receive(source, on_progress)
+        except Corrupt as error:
+            raise NotAsAnnounced(error.message) from error
+        return True
 
     def _begin(self, record: Record, start: int) -> None:
         if self._partial is not None and start:
@@ -134,11 +150,10 @@ class Arrivals:
             self._drop_partial()
             raise
         self._keep(partial)
-        if self._size >= _SEAL_BYTES or len(self._whole) >= MAX_RECORDS:
-            self.seal()
 
     def _keep(self, whole: Verifier) -> None:
         self._whole.append(_Arrived(whole.record, self._size - whole.record.stored_size))
+        self.taken.add(whole.record.digest)
         self._partial = None
 
     def _drop_partial(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 import sqlalchemy as sa
 
 from tukar.database import Transaction
-from tukar.objects.index import FreedMeanwhile, batches
+from tukar.objects.index import FreedMeanwhile, Location, batches, location_of
 from tukar.objects.tables import damages, files, held_files, held_objects, holders, objects
 from tukar.types import Digest
 
@@ -46,6 +46,18 @@ def objects_of(tx: Transaction, owner: str, digests: Iterable[Digest]) -> dict[D
     for batch in batches(digests):
         mine = (held_objects.c.owner == owner) & objects.c.digest.in_(batch)
         found.update((Digest(row.digest), row.id) for row in tx.execute(query.where(mine)))
+    return found
+
+
+def locations_of(tx: Transaction, owner: str, digests: Iterable[Digest]) -> dict[Digest, Location]:
+    """Those of the objects that are kept for an owner, undamaged: where they are."""
+    found: dict[Digest, Location] = {}
+    query = sa.select(objects).join_from(held_objects, objects)
+    query = query.where(~sa.exists().where(damages.c.object_id == objects.c.id))
+    for batch in batches(digests):
+        mine = (held_objects.c.owner == owner) & objects.c.digest.in_(batch)
+        for row in tx.execute(query.where(mine)):
+            found[Digest(row.digest)] = location_of(row)
     return found
 
 

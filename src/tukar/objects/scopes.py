@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from tukar.database import Transaction
 from tukar.objects.index import Location, batches, location_of
+from tukar.objects.packs import RECORD
 from tukar.objects.tables import damages, files, objects, parts
 from tukar.types import Digest
 
@@ -31,6 +32,17 @@ def ids_within(tx: Transaction, digests: Iterable[Digest], scope: Scope) -> dict
     query = sa.select(objects.c.digest, objects.c.id).where(_needed(scope), ~_damaged())
     for batch in batches(digests):
         found.update((Digest(row.digest), row.id) for row in tx.execute(query.where(objects.c.digest.in_(batch))))
+    return found
+
+
+def frames_within(tx: Transaction, digests: Iterable[Digest], scope: Scope) -> dict[Digest, int]:
+    """The same with the bytes that each takes in a stream."""
+    found: dict[Digest, int] = {}
+    columns = objects.c
+    size = columns.stored_size + sa.func.length(columns.meta) + sa.func.length(columns.blocks) + RECORD.size
+    query = sa.select(columns.digest, size.label("frame")).where(_needed(scope), ~_damaged())
+    for batch in batches(digests):
+        found.update((Digest(row.digest), int(row.frame)) for row in tx.execute(query.where(columns.digest.in_(batch))))
     return found
 
 

@@ -26,7 +26,17 @@ from tukar.objects.packs import (
 from tukar.storage.base import Storage
 from tukar.types import Digest
 
+MAX_SIZE: Final = 64 << 30
+"""Raw bytes of the largest object that is taken in: no tensor is so large, and other content is cut into less."""
+
 _GATHER: Final = 64 << 10  # what is shorter travels with what follows
+_TABLE: Final = 1 << 20  # bytes of a table that any object may have; with blocks of a MiB, that is enough for 15 GiB
+_TABLE_SHARE: Final = 13  # beyond, one byte for 2^13 raw ones: twice what blocks of a MiB take
+
+
+class NotAsAnnounced(Corrupt):
+    """What arrived is not what it should be: the sender is at fault, or the line, and not this store."""
+
 
 Locate = Callable[[Digest], Location]
 """Where an object is stored now; NotFound if it is not stored."""
@@ -134,7 +144,7 @@ class Input:
 def read_header(source: Input) -> tuple[Record, int] | None:
     """The record of the frame that begins here, with offset 0, and the stored byte that follows it; None at the end.
 
-    Corrupt if it is not well-formed, or the end comes within it.
+    Corrupt if it is not well-formed or out of proportion, or the end comes within it.
     """
     fixed = source.exactly(RECORD.size)
     if not fixed:
@@ -145,6 +155,8 @@ def read_header(source: Input) -> tuple[Record, int] | None:
     table_size = blocks * BLOCK.size
     if zero or kind > MANIFEST or meta_size > MAX_META or table_size > MAX_FOOTER:
         raise Corrupt("a frame in a stream of objects is malformed")
+    if size > MAX_SIZE or table_size > max(_TABLE, size >> _TABLE_SHARE):
+        raise Corrupt(f"an object of {size} bytes in {blocks} blocks is more than is taken in")
     rest = source.exactly(meta_size + table_size)
     if len(rest) < meta_size + table_size:
         raise Corrupt("a stream of objects ends within a frame")

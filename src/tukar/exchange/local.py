@@ -1,0 +1,247 @@
+"""The store on this side, as the source and as the destination of a transfer.
+
+Who gets objects, and who sends them, differ in what they may have (``Scope``), and in for whom what comes is held
+(``owner``).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from tukar.database import Database
+from tukar.errors import Invalid, NotFound
+from tukar.exchange.remote import OBJECTS_LIMIT, Busy, Pieces, Progress, Wanted
+from tukar.objects import holds, stream
+from tukar.objects.arrivals import Arrivals, Incomplete
+from tukar.objects.assembly import Assembly
+from tukar.objects.index import Location
+from tukar.objects.scopes import Scope, frames_within, ids_within, locate_within
+from tukar.objects.stream import Start
+from tukar.storage.base import Storage
+from tukar.storage.oserrors import os_errors_unavailable
+from tukar.types import Digest
+
+_AHEAD: Final = 64  # objects that are located at once: the table of a large one has megabytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalStore:
+    """The parts of a hub that a transfer works with.
+
+    Attributes:
+        arrivals: the folder for what arrives in part; below it each owner has a folder.
+        clock: seconds since the epoch.
+    """
+
+    database: Database
+    storage: Storage
+    arrivals: Path
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A stream of objects, and its length in bytes."""
+
+    size: int
+    pieces: Pieces
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A file that is to be put together: its sha256, its size in bytes, and the object that is its manifest."""
+
+    sha256: str
+    size: int
+    manifest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSource:
+    """What somebody may have of this store: the objects of the files within a scope."""
+
+    store: LocalStore
+    scope: Scope
+
+    @contextmanager
+    def read(self, wanted: Sequence[Digest], start: Start | None = None) -> Iterator[Pieces]:
+        """As ``remote.Source``."""
+        yield self.give(wanted, start).pieces
+
+    def give(self, wanted: Sequence[Digest], start: Start | None = None) -> Given:
+        """The objects in their stored form.
+
+        NotFound if one is not within the scope: whether it is stored is not told.
+        """
+        _check_count(wanted)
+        with self.store.database.read() as tx:
+            sizes = frames_within(tx, wanted, self.scope)
+        _require(wanted, sizes)
+        size = sum(sizes[digest] for digest in wanted)
+        if start is not None and wanted:
+            size -= self._skipped(wanted[0], start)
+        return Given(size, stream.send(self.store.storage, _Locator(self, wanted), wanted, start))
+
+    def _skipped(self, digest: Digest, start: Start) -> int:
+        record = self.locate([digest])[digest].record
+        return min(start.stored, record.stored_size) if start.record == stream.name(record) else 0
+
+    def locate(self, digests: Sequence[Digest]) -> dict[Digest, Location]:
+        """Where the objects are; NotFound as ``give``."""
+        with self.store.database.read() as tx:
+            found = locate_within(tx, digests, self.scope)
+        _require(digests, found)
+        return found
+
+
+class _Locator:
+    """Locates objects that are asked for in order, some at a time; those that are asked for again, anew."""
+
+    def __init__(self, source: LocalSource, wanted: Sequence[Digest]) -> None:
+        self._source = source
+        self._waiting = deque(wanted)
+        self._found: dict[Digest, Location] = {}
+
+    def __call__(self, digest: Digest) -> Location:
+        if digest not in self._found and self._waiting:
+            some = [self._waiting.popleft() for _ in range(min(_AHEAD, len(self._waiting)))]
+            self._found = self._source.locate(some)
+        return self._found.pop(digest, None) or self._source.locate([digest])[digest]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDestination:
+    """What comes to this store for an owner.
+
+    Attributes:
+        owner: for whom it is held, until the owner is dropped.
+        scope: the files that the sender may know to be here: their objects need not be sent.
+    """
+
+    store: LocalStore
+    owner: str
+    scope: Scope
+
+    def missing(self, digests: Sequence[Digest]) -> Wanted:
+        """Of these objects, those that have to be sent; the others are held for the owner from now on.
+
+        What is here outside the scope, and was not sent for this owner, has to be sent like what is not here.
+        """
+        _check_count(digests)
+        with self._arriving() as arrivals:
+            with self.store.database.write() as tx:
+                holds.touch(tx, self.owner, self.store.clock())
+                here = ids_within(tx, digests, self.scope) | holds.objects_of(tx, self.owner, digests)
+                holds.hold_objects(tx, self.owner, list(here.values()))
+            lacking = [each for each in dict.fromkeys(digests) if each not in here and each not in arrivals.arrived]
+            under_way = arrivals.under_way
+        if under_way is None or under_way[0] not in lacking:
+            return Wanted(tuple(lacking))
+        lacking.remove(under_way[0])
+        return Wanted((under_way[0], *lacking), under_way[1])
+
+    def write(
+        self, pieces: Iterable[bytes], wanted: Sequence[Digest] | None, on_progress: Progress = lambda _: None
+    ) -> None:
+        """Take a stream in; what came before an error stays. ``wanted`` is None where any object may come.
+
+        Corrupt if something comes that is not what it should be; Busy if another stream comes for the owner;
+        Incomplete if it ends before all has come.
+        """
+        asked = None if wanted is None else set(wanted)
+        with self._arriving() as arrivals:
+            arrivals.take(pieces, asked, on_progress)
+            arrivals.seal()
+            if asked is not None and not asked <= arrivals.taken:
+                raise Incomplete
+
+    def assemble(self, file: Announced, on_progress: Progress = lambda _: None) -> None:
+        """Put a file together from objects that are held for the owner, and hold it.
+
+        Corrupt if it does not come out as announced; FreedMeanwhile if an object is not held for the owner.
+        """
+        self._assembly.assemble(file.sha256, file.size, file.manifest, on_progress)
+
+    def parts_of(self, file: Announced) -> dict[Digest, int]:
+        """The objects that a file is made of and their sizes, from its manifest, which is held for the owner."""
+        found = self._assembly.manifest(file.manifest, file.sha256, file.size)
+        return {part.digest: part.length for part in found.parts}
+
+    @property
+    def _assembly(self) -> Assembly:
+        return Assembly(self.store.database, self.store.storage, self.owner, self.store.clock())
+
+    def held(self) -> dict[str, int]:
+        """The files that are held for the owner, by sha256: their row ids."""
+        with self.store.database.read() as tx:
+            return holds.files_of(tx, self.owner)
+
+    @contextmanager
+    def _arriving(self) -> Iterator[Arrivals]:
+        folder = folder_of(self.store, self.owner)
+        with os_errors_unavailable("take in what arrives"):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / "lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                raise Busy("another transfer of the same is under way", hint="wait until it has ended") from None
+        try:
+            now = self.store.clock()
+            with Arrivals(self.store.database, self.store.storage, folder, self.owner, now) as arrivals:
+                yield arrivals
+        finally:
+            lock.release()
+
+
+def drop(store: LocalStore, owner: str) -> None:
+    """Hold nothing for an owner any more, and forget what arrived."""
+    with store.database.write() as tx:
+        holds.release(tx, owner)
+    shutil.rmtree(folder_of(store, owner), ignore_errors=True)
+
+
+def drop_untouched(store: LocalStore, prefix: str, before: float) -> None:
+    """Drop the owners whose names begin so, and for whom nothing has come since ``before``."""
+    with store.database.read() as tx:
+        owners = holds.untouched(tx, prefix, before)
+    for owner in owners:
+        if not is_arriving(store, owner):
+            drop(store, owner)
+
+
+def is_arriving(store: LocalStore, owner: str) -> bool:
+    """Whether something is just coming for an owner."""
+    path = folder_of(store, owner) / "lock"
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def folder_of(store: LocalStore, owner: str) -> Path:
+    """Where what arrives for an owner is kept."""
+    return store.arrivals / owner.replace(":", "-").replace("/", "-")
+
+
+def _require(wanted: Iterable[Digest], found: Iterable[Digest]) -> None:
+    here = set(found)
+    for digest in wanted:
+        if digest not in here:
+            raise NotFound(f"no object {digest} here that you may have")
+
+
+def _check_count(digests: Sequence[Digest]) -> None:
+    if len(digests) > OBJECTS_LIMIT:
+        raise Invalid(f"more than {OBJECTS_LIMIT} objects at once")

@@ -1,0 +1,68 @@
+"""The two ends of a transfer: where objects come from, and where they go to.
+
+Each has an implementation over the store on this side (``local``), over a hub at the other end of HTTP (``hub``), and
+over a folder of somebody who pushes or pulls (``cli``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from tukar.errors import Conflict
+from tukar.objects.stream import Start
+from tukar.types import Digest
+
+OBJECTS_LIMIT: Final = 10_000
+"""Objects that are asked for, or asked about, at once."""
+
+STREAM: Final = "application/vnd.tukar.objects"
+"""The media type of a stream of objects (docs/format/stream.md)."""
+
+Pieces = Iterator[bytes]
+Progress = Callable[[int], None]
+"""Called with the number of bytes that passed since the last call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is still to come, in the order in which it is to come.
+
+    Attributes:
+        start: where the first object goes on, if it is here in part.
+    """
+
+    objects: tuple[Digest, ...]
+    start: Start | None = None
+
+
+class Busy(Conflict):
+    """Another transfer to the same place is under way, perhaps one whose sender has gone: ask again a little later."""
+
+
+class Source(Protocol):
+    """Where objects come from."""
+
+    def read(self, wanted: Sequence[Digest], start: Start | None = None) -> AbstractContextManager[Pieces]:
+        """A stream of these objects, at most ``OBJECTS_LIMIT``; the first goes on at ``start`` if it still is stored so.
+
+        NotFound if one is not there for who asks; Unavailable, then and while the pieces are drawn, if it is cut.
+        """
+
+
+class Destination(Protocol):
+    """Where objects go to."""
+
+    def missing(self, digests: Sequence[Digest]) -> Wanted:
+        """Of these objects, at most ``OBJECTS_LIMIT``, those that have to be sent; the others stay there meanwhile.
+
+        Busy if another transfer to the same place is under way.
+        """
+
+    def write(self, pieces: Iterable[bytes], wanted: Sequence[Digest]) -> None:
+        """Take in a stream of the objects that were asked for. Whatever arrived before an error stays.
+
+        Corrupt if something comes that was not asked for, or is not what it should be; Unavailable if not all came.
+        """
