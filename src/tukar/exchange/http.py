@@ -18,7 +18,7 @@ import httpx
 from tukar import __version__, errors
 from tukar.errors import Corrupt, Invalid, TukarError, Unauthenticated, Unavailable
 from tukar.exchange import replies
-from tukar.exchange.endpoint import Endpoint
+from tukar.exchange.endpoint import Credentials, Endpoint
 from tukar.types import RepoId, RepoType
 
 PLURALS: Final[Mapping[RepoType, str]] = {"model": "models", "dataset": "datasets", "space": "spaces"}
@@ -27,8 +27,6 @@ PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})  # statuses of what m
 AGENT: Final = f"tukar/{__version__}"
 _LONGEST_PAUSE: Final = 60.0
 _ASKING: Final = httpx.Timeout(60.0, connect=10.0, read=120.0)
-# To store what was sent may take a hub minutes; a peer that is gone shows in the keep-alive probes.
-_STORING: Final = httpx.Timeout(60.0, connect=10.0, read=None)
 _REPLY_LIMIT: Final = 64 << 20
 _PAGES_LIMIT: Final = 10_000
 
@@ -54,13 +52,22 @@ class Reply:
 
 
 class Remote:
-    """A connection to the hub at ``endpoint``. Safe to use from several threads.
+    """A connection to the hub at ``endpoint``. Safe to use from several threads. Redirects are not followed.
 
     Every method raises the hub's errors as those of ``tukar.errors``, and Unavailable if it does not answer.
+
+    Args:
+        endpoint: which hub, and the token to show it.
+        credentials: what to show it instead; then every body is whole bytes.
+        patience: seconds that the hub may stay silent after it was sent something; None for as long as it takes, which
+            may be minutes, to store it: if it is gone, the keep-alive probes show that.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
+    def __init__(
+        self, endpoint: Endpoint, credentials: Credentials | None = None, patience: float | None = None
+    ) -> None:
+        self.endpoint, self._credentials = endpoint, credentials
+        self._storing = httpx.Timeout(60.0, connect=10.0, read=patience)
         transport = httpx.HTTPTransport(
             verify=ssl.create_default_context(), trust_env=False, socket_options=_keep_alive()
         )
@@ -135,10 +142,10 @@ class Remote:
         repeatable: bool,
         signed: bool = False,
     ) -> Reply:
-        sent = {**headers, **({} if signed else self.endpoint.headers())}
         for pause in (*PAUSES, None):
             try:
-                reply = self._once(method, address, content, sent)
+                shown = {} if signed else self._shown(method, address, content)
+                reply = self._once(method, address, content, {**headers, **shown})
             except httpx.TransportError as error:
                 failure: TukarError = unreachable(self.endpoint, error)
                 again = self._met and (repeatable or isinstance(error, httpx.ConnectError))
@@ -157,9 +164,18 @@ class Remote:
             time.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - so that clients do not come back all at once
         raise AssertionError("unreachable")
 
+    def _shown(self, method: str, address: str, content: Content) -> Mapping[str, str]:
+        if self._credentials is None:
+            return self.endpoint.headers()
+        if not (content is None or isinstance(content, bytes)):
+            raise TypeError("a body that is made piece by piece cannot be signed before it is sent")
+        below = len(httpx.URL(self.endpoint.url).raw_path.rstrip(b"/"))
+        path = httpx.URL(address).raw_path[below:].decode("ascii")
+        return self._credentials.headers(method, path, content or b"")
+
     def _once(self, method: str, address: str, content: Content, headers: Mapping[str, str]) -> Reply:
         body = content() if callable(content) else content
-        timeout = _ASKING if method == "GET" else _STORING
+        timeout = _ASKING if method == "GET" else self._storing
         with self._client.stream(method, address, content=body, headers=dict(headers), timeout=timeout) as response:
             pieces, size = [], 0
             for piece in response.iter_raw():
@@ -171,7 +187,7 @@ class Remote:
 
     def _error(self, reply: Reply, what: str) -> TukarError:
         error = error_of(reply.status, reply.headers, reply.body, what)
-        if isinstance(error, Unauthenticated):
+        if isinstance(error, Unauthenticated) and self._credentials is None:
             source = f"the one in use is from {self.endpoint.token_from}" if self.endpoint.token else "none is set"
             error.hint = f"set HF_TOKEN to a token of {self.endpoint.url}; {source}"
         return error
@@ -243,6 +259,7 @@ _CODES: Final[Mapping[str, type[TukarError]]] = {
     "EntryNotFound": errors.EntryNotFound,
     "GatedRepo": errors.Refused,
     "Corrupt": errors.Corrupt,
+    "OutdatedKey": replies.OutdatedKey,
 }
 _STATUSES: Final[Mapping[int, type[TukarError]]] = {
     401: errors.Unauthenticated,

@@ -119,12 +119,7 @@ class Receiver:
             self.close()
             if scheme not in ("http", "https") or not host:
                 raise ValueError("not an address of the web")
-            if scheme == "https":
-                context = ssl.create_default_context()
-                self._connection = HTTPSConnection(host, port, timeout=_TIMEOUT, context=context)
-            else:
-                self._connection = HTTPConnection(host, port, timeout=_TIMEOUT)
-            self._origin = wanted
+            self._connection, self._origin = connection_to(scheme, host, port), wanted
         return self._connection
 
     def _body(self, response: HTTPResponse, start: int, what: str) -> Body:
@@ -151,6 +146,13 @@ class Receiver:
         if not response.isclosed():
             self.close()
         return body
+
+
+def connection_to(scheme: str, host: str, port: int | None) -> HTTPConnection:
+    """A connection, not yet made, that is given up when nothing has come for a minute."""
+    if scheme == "https":
+        return HTTPSConnection(host, port, timeout=_TIMEOUT, context=ssl.create_default_context())
+    return HTTPConnection(host, port, timeout=_TIMEOUT)
 
 
 def _joined(address: str, location: str) -> str:

@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tukar.errors import Invalid
+from tukar.errors import Invalid, Unauthenticated
+
+
+class OutdatedKey(Unauthenticated):
+    """A request between hubs is meant for a key that the other has replaced: fetch its identity, and follow it."""
 
 
 def malformed(what: str) -> Invalid:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tukar import errors
+from tukar.exchange.replies import OutdatedKey
 from tukar.gallery.routes import error_response
 
 _log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ _TABLE: Final[tuple[tuple[type[errors.TukarError], int, str | None], ...]] = (
     (errors.NotFound, 404, None),
     (errors.Invalid, 400, None),
     (errors.Conflict, 409, None),
+    (OutdatedKey, 401, "OutdatedKey"),
     (errors.Unauthenticated, 401, None),
     (errors.Refused, 403, None),
     (errors.Unsupported, 501, None),
