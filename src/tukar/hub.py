@@ -128,7 +128,11 @@ def _compose(config: Config, database: Database, clock: Callable[[], float]) -> 
             facts.put(tx, _SIGNING, secret)
     token = accounts.prepare_admin(services, config.admin_token)
     runner = Runner(
-        database, background.handlers(services, config), recurring=background.recurring(config), clock=clock
+        database,
+        background.handlers(services, config),
+        recurring=background.recurring(config),
+        clock=clock,
+        threads=background.THREADS,
     )
     return Hub(config, services, bytes.fromhex(secret), spool, runner, token)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,9 +71,15 @@ def regular(path: str, data: bytes) -> RegularFile:
     return RegularFile(path, BytesSource(data))
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+@contextmanager
+def open_desk(data: Path) -> Iterator[Desk]:
     now = [1_700_000_000.0]
-    config = Config(data=tmp_path / "data", admin_token="tests-administrator", gc_every=0.0, check_every=0.0)
+    config = Config(data=data, admin_token="tests-administrator", gc_every=0.0, check_every=0.0)
     with open_hub(config, lambda: now[0]) as hub:
         yield Desk(hub, now)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with open_desk(tmp_path / "data") as made:
+        yield made

@@ -49,6 +49,12 @@ def find(tx: Transaction, name: str) -> User | None:
     return None if row is None else User(**row._mapping)
 
 
+def by_id(tx: Transaction, user_id: int) -> User | None:
+    """The user of a row id."""
+    row = tx.execute(sa.select(tables.users).where(_COLUMNS.id == user_id)).one_or_none()
+    return None if row is None else User(**row._mapping)
+
+
 def get(tx: Transaction, name: str) -> User:
     """The user or organisation of that name, in whatever case; NotFound if there is none."""
     user = find(tx, name)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Self, get_args
 
 from tukar.errors import Invalid
-from tukar.signing import Fields, Fingerprint, PublicKey, Value, encode, parse, payload_type
+from tukar.signing import Fields, PublicKey, Value, encode, parse, payload_type
 from tukar.types import REPO_TYPES, Digest, RepoId, RepoType, check_path
 
 OFFER: Final = payload_type("offer")
@@ -164,7 +164,7 @@ class Offer:
 
     Attributes:
         offerer: the key of the hub that offers.
-        acceptor: the fingerprint of the key of the hub that it is for.
+        acceptor: the key of the hub that it is for.
         nonce: 32 random hex digits, so that no two offers are the same.
         made_at: seconds since 1970 in UTC, by the offerer's clock.
         expires_at: until when it can be accepted.
@@ -175,7 +175,7 @@ class Offer:
     """
 
     offerer: PublicKey
-    acceptor: Fingerprint
+    acceptor: PublicKey
     nonce: str
     made_at: int
     expires_at: int
@@ -212,7 +212,7 @@ class Offer:
         read = Fields("the offer", parse(payload), names)
         offer = cls(
             read.key("offerer"),
-            read.fingerprint("acceptor"),
+            read.key("acceptor"),
             _matching(_NONCE, read.text("nonce", 32), "a nonce"),
             read.integer("made_at"),
             read.integer("expires_at"),
@@ -233,24 +233,21 @@ class Acceptance:
     """The other hub accepts: what it hands over, item by item as the offer asks for it."""
 
     swap: str
-    acceptor: PublicKey
     take: tuple[Item, ...]
 
     def payload(self) -> bytes:
         """What is signed."""
         items: list[Value] = [item.value() for item in self.take]
-        return encode({"acceptor": str(self.acceptor), "swap": self.swap, "take": items})
+        return encode({"swap": self.swap, "take": items})
 
     @classmethod
     def read(cls, payload: bytes, offer: Offer) -> Self:
         """Invalid if it is not an acceptance of ``offer``."""
-        read = Fields("the acceptance", parse(payload), ["acceptor", "swap", "take"])
+        read = Fields("the acceptance", parse(payload), ["swap", "take"])
         items = tuple(Item.read(item) for item in read.items("take", ITEMS_LIMIT))
-        made = cls(read.sha256("swap"), read.key("acceptor"), items)
+        made = cls(read.sha256("swap"), items)
         if made.swap != offer.swap:
             raise Invalid("the acceptance is of another offer")
-        if made.acceptor.fingerprint != offer.acceptor:
-            raise Invalid("the acceptance names another hub than the offer is for")
         asked = [reference.repository for reference in offer.take]
         if [item.repository for item in made.take] != asked:
             raise Invalid("the acceptance hands over other repositories than the offer asks for")
@@ -289,7 +286,7 @@ def receipt_payload(offer: Offer, acceptance: Acceptance) -> bytes:
     takes: list[Value] = [item.value() for item in acceptance.take]
     return encode(
         {
-            "acceptor": str(acceptance.acceptor),
+            "acceptor": str(offer.acceptor),
             "from_acceptor": takes,
             "from_offerer": gives,
             "made_at": offer.made_at,

@@ -16,7 +16,20 @@ from starlette.routing import BaseRoute
 from tukar.errors import TukarError
 from tukar.gallery.routes import routes as pages
 from tukar.hub import Hub
-from tukar.server import admin, commits, errors, info, lfs, missing, repos, resolve, xet, xet_uploads
+from tukar.server import (
+    admin,
+    commits,
+    errors,
+    exchange,
+    info,
+    lfs,
+    missing,
+    repos,
+    resolve,
+    swaps,
+    xet,
+    xet_uploads,
+)
 from tukar.server.requests import RawPaths
 
 _THREADS: Final = 16  # for short requests: they wait for the database and two cores, and each thread costs memory
@@ -30,7 +43,7 @@ async def _lifespan(_: Starlette) -> AsyncIterator[None]:
 
 def build_app(hub: Hub) -> Starlette:
     """The app that serves ``hub``, which stays the caller's to close."""
-    groups = (admin, repos, xet, xet_uploads, lfs, commits, info, resolve, missing)
+    groups = (admin, swaps, exchange, repos, xet, xet_uploads, lfs, commits, info, resolve, missing)
     routes: list[BaseRoute] = [route for group in groups for route in group.routes]
     routes += pages  # last: they match whatever has two parts
     app = Starlette(

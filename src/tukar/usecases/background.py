@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Final
@@ -16,9 +17,13 @@ from tukar.jobs.values import Json
 from tukar.usecases.check import check, stored_bytes
 from tukar.usecases.collect import collect
 from tukar.usecases.services import Services
+from tukar.usecases.swap_run import drive, meet
+from tukar.usecases.swap_steps import JOB as SWAP
 
 CHECK: Final = "check"
 GC: Final = "gc"
+THREADS: Final = 3
+"""Jobs at a time: one of upkeep, the others for swaps."""
 _FAULTS_KEPT: Final = 200
 _LONGEST: Final = 1e12
 
@@ -28,15 +33,22 @@ _log = logging.getLogger(__name__)
 def handlers(services: Services, config: Config) -> Mapping[str, Handler]:
     """Who does which kind of job."""
 
+    upkeep = threading.Lock()  # one at a time: swaps go on meanwhile
+
     def run_check(context: JobContext) -> Json:
-        return _check(services, context)
+        with upkeep:
+            return _check(services, context)
 
     def run_gc(context: JobContext) -> Json:
         grace = _seconds(context.payload.get("grace"), config.gc_grace)
         window = _seconds(context.payload.get("upload_window"), config.upload_window)
-        return asdict(collect(services, grace, window))
+        with upkeep:
+            return asdict(collect(services, grace, window))
 
-    return {CHECK: run_check, GC: run_gc}
+    def run_swap(context: JobContext) -> Json:
+        return drive(services, meet, context)
+
+    return {CHECK: run_check, GC: run_gc, SWAP: run_swap}
 
 
 def recurring(config: Config) -> list[Every]:

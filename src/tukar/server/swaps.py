@@ -1,0 +1,178 @@
+"""Swaps, for operators: offer, accept, refuse, cancel, and look; and receipts, for whoever may read the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tukar.errors import Invalid
+from tukar.exchange.offers import Item, Reference
+from tukar.exchange.sentences import explain
+from tukar.server.info import date
+from tukar.server.requests import (
+    boolean,
+    fields,
+    hub,
+    identity,
+    items,
+    param,
+    repo_id,
+    repo_type,
+    text,
+    whole_number,
+    with_json,
+)
+from tukar.types import RepoId
+from tukar.usecases import swap
+from tukar.usecases.swap import Proposal, Shown
+
+
+def reference(value: object) -> Reference:
+    """A revision that is given or asked for, from JSON."""
+    asked = fields(value, "a revision")
+    id_ = RepoId.parse(text(asked.get("repository"), "repository"), repo_type(asked.get("type")))
+    return Reference(id_, text(asked.get("revision") or "main", "revision"))
+
+
+def proposal(value: object) -> Proposal:
+    """An offer as its operator words it, from JSON."""
+    asked = fields(value)
+    return Proposal(
+        text(asked.get("peer"), "peer"),
+        tuple(reference(item) for item in items(asked.get("give"), "give")),
+        tuple(reference(item) for item in items(asked.get("take"), "take")),
+        places(asked.get("into")),
+        boolean(asked.get("private"), "private"),
+        text(asked.get("note") or "", "note"),
+        whole_number(asked.get("seconds", 7 * swap.DAY), "seconds"),
+        text(asked.get("request") or "", "request"),
+    )
+
+
+def places(value: object) -> Mapping[RepoId, RepoId]:
+    """Where to publish what comes, from a JSON list of ``{"type", "from", "to"}``."""
+    found: dict[RepoId, RepoId] = {}
+    for item in items(value, "into"):
+        asked = fields(item, "a place")
+        kind = repo_type(asked.get("type"))
+        theirs = RepoId.parse(text(asked.get("from"), "from"), kind)
+        if theirs in found:
+            raise Invalid(f"{theirs} is to be published in two places")
+        found[theirs] = RepoId.parse(text(asked.get("to"), "to"), kind)
+    return found
+
+
+def swap_value(shown: Shown) -> dict[str, Any]:
+    """A swap as JSON."""
+    record, offer = shown.record, shown.record.offer
+    taken = record.acceptance.take if record.acceptance else ()
+    return {
+        "id": record.id,
+        "peer": shown.peer.name,
+        "role": record.swap.role.value,
+        "state": record.swap.state.value,
+        "open": record.is_open,
+        "says": explain(record.swap),
+        "give": [item_value(item) for item in offer.give],
+        "take": [item_value(item) for item in taken] or [reference_value(item) for item in offer.take],
+        "into": [
+            {"type": theirs.type, "from": str(theirs), "to": str(place.repo_id), "private": place.private}
+            for theirs, place in record.targets.items()
+        ],
+        "note": offer.note,
+        "request": offer.request or None,
+        "created": date(record.created_at),
+        "expires": date(offer.expires_at),
+        "changed": date(record.changed_at),
+        "reason": record.reason or None,
+        "error": record.error,
+        "fetched_bytes": record.moved.fetched,
+        "avoided_bytes": record.moved.avoided,
+        "total_bytes": record.moved.total or sum(item.size for item in record.coming),
+        "receipt": record.receipt is not None,
+    }
+
+
+def item_value(item: Item) -> dict[str, Any]:
+    """What is handed over, in short."""
+    return {
+        "repository": str(item.repository),
+        "type": item.repository.type,
+        "commit": item.commit,
+        "files": len(item.files),
+        "size": item.size,
+        "licence": item.licence or None,
+        "tags": list(item.tags),
+    }
+
+
+def reference_value(asked: Reference) -> dict[str, Any]:
+    """What is asked for, before it is known what it is."""
+    return {"repository": str(asked.repository), "type": asked.repository.type, "revision": asked.revision}
+
+
+def offer(request: Request, value: Any) -> Response:
+    """Make an offer."""
+    return JSONResponse(swap_value(swap.offer(hub(request).services, identity(request), proposal(value))))
+
+
+def listing(request: Request) -> Response:
+    """All swaps, the newest first."""
+    return JSONResponse([swap_value(shown) for shown in swap.listing(hub(request).services, identity(request))])
+
+
+def get(request: Request) -> Response:
+    """One swap."""
+    return JSONResponse(swap_value(swap.get(hub(request).services, identity(request), param(request, "swap"))))
+
+
+def accept(request: Request, value: Any) -> Response:
+    """Accept an offer."""
+    asked = fields(value)
+    shown = swap.accept(
+        hub(request).services,
+        identity(request),
+        param(request, "swap"),
+        places(asked.get("into")),
+        private=boolean(asked.get("private"), "private"),
+    )
+    return JSONResponse(swap_value(shown))
+
+
+def refuse(request: Request, value: Any) -> Response:
+    """Refuse an offer."""
+    reason = text(fields(value).get("reason") or "", "reason")
+    return JSONResponse(
+        swap_value(swap.refuse(hub(request).services, identity(request), param(request, "swap"), reason))
+    )
+
+
+def cancel(request: Request, value: Any) -> Response:
+    """Cancel a swap."""
+    reason = text(fields(value).get("reason") or "", "reason")
+    return JSONResponse(
+        swap_value(swap.cancel(hub(request).services, identity(request), param(request, "swap"), reason))
+    )
+
+
+def receipts(request: Request) -> Response:
+    """The receipts of a repository: signed envelopes, the newest first."""
+    found = swap.receipts(hub(request).services, identity(request), repo_id(request))
+    return JSONResponse([record.receipt.value() for record in found if record.receipt is not None])
+
+
+_API: Final = "/api/tukar"
+
+routes = [
+    Route(f"{_API}/swaps", listing),
+    Route(f"{_API}/swaps", with_json(offer), methods=["POST"]),
+    Route(f"{_API}/swaps/{{swap}}", get),
+    Route(f"{_API}/swaps/{{swap}}/accept", with_json(accept), methods=["POST"]),
+    Route(f"{_API}/swaps/{{swap}}/refuse", with_json(refuse), methods=["POST"]),
+    Route(f"{_API}/swaps/{{swap}}/cancel", with_json(cancel), methods=["POST"]),
+    Route(f"{_API}/{{type:kind}}/{{namespace}}/{{name}}/receipts", receipts),
+]

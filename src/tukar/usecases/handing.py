@@ -1,0 +1,152 @@
+"""Repositories as they are handed over: one's own as items of a swap, and what came as repositories of this hub."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from tukar.catalog import cards, commits, git, possessions, repositories, revisions, tables, trees
+from tukar.catalog.cards import Card
+from tukar.catalog.operations import AddFile
+from tukar.catalog.repositories import RepositoryExists
+from tukar.catalog.values import ANONYMOUS, Commit, Entry, Identity, Repository, User
+from tukar.database import Transaction
+from tukar.errors import Corrupt, Invalid
+from tukar.exchange.offers import FILES_LIMIT, FileItem, Item, Reference
+from tukar.exchange.swaps import Target
+from tukar.objects.scopes import Scope, manifests_of
+from tukar.types import RepoId
+from tukar.usecases.services import Services
+
+_LICENCE_TAGS = ("license:", "licence:", "base_model:")
+
+
+def item_of(services: Services, tx: Transaction, identity: Identity, reference: Reference) -> Item:
+    """A revision of a repository here, as it is handed over.
+
+    RepoNotFound and RevisionNotFound as they say; Invalid if it has too many files.
+    """
+    repository = repositories.get(tx, identity, reference.repository)
+    commit = revisions.resolve(tx, repository, reference.revision)
+    entries = [e for e in trees.listing(tx, repository.id, commit.tree_oid, recursive=True) if e.kind == "file"]
+    if len(entries) > FILES_LIMIT:
+        raise Invalid(f"{repository} has {len(entries)} files; at most {FILES_LIMIT} are handed over at once")
+    card = _card(services, entries)
+    return Item(
+        RepoId(repository.namespace, repository.name, repository.type),
+        commit.oid,
+        (card.license or "")[:200],
+        _tags(card),
+        tuple(sorted(_file_items(tx, entries), key=lambda file: file.path)),
+    )
+
+
+def _file_items(tx: Transaction, entries: list[Entry]) -> list[FileItem]:
+    manifests = manifests_of(tx, {entry.sha256 for entry in entries if entry.sha256})
+    return [
+        FileItem(entry.path, entry.size, entry.sha256, entry.oid, entry.lfs, manifests[entry.sha256])
+        for entry in entries
+        if entry.sha256 is not None
+    ]
+
+
+def _card(services: Services, entries: list[Entry]) -> Card:
+    entry = next((entry for entry in entries if entry.path == cards.NAME and entry.sha256), None)
+    if entry is None or entry.sha256 is None:
+        return Card()
+    source = services.objects.open_sha256(entry.sha256)
+    return cards.parse(source.read(0, min(source.size, cards.MAX_SIZE + 1)))
+
+
+def _tags(card: Card) -> tuple[str, ...]:
+    """What the card says of its licence and of what the model was made from."""
+    told = [f"base_model:{name}" for name in card.base_model]
+    told += [tag for tag in card.tags if tag.startswith(_LICENCE_TAGS)]
+    for name in ("license_name", "license_link"):
+        value = card.metadata.get(name)
+        if isinstance(value, str):
+            told.append(f"{name}:{value}")
+    return tuple(dict.fromkeys(tag[:200] for tag in told))[:100]
+
+
+def file_ids(tx: Transaction, repository: Repository, item: Item) -> dict[str, int]:
+    """The row ids of an item's files, by sha256, which the repository here has."""
+    return possessions.held(tx, repository.id, {file.sha256 for file in item.files})
+
+
+def admitted(given: Mapping[str, int]) -> Scope:
+    """What may be admitted to a peer to be here: what anybody may read, and what is handed to that peer anyway."""
+
+    def scope(file_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+        return possessions.in_reach(ANONYMOUS, file_id) | file_id.in_(list(given.values()))
+
+    return scope
+
+
+def only(file_ids: Mapping[str, int]) -> Scope:
+    """These files and no others."""
+    return lambda file_id: file_id.in_(list(file_ids.values()))
+
+
+def check(services: Services, item: Item) -> None:
+    """Corrupt unless the files of an item, which are here, have the git ids that were announced."""
+    for file in item.files:
+        if file.lfs:
+            oid = git.lfs_oid(file.sha256, file.size)
+        else:
+            source = services.objects.open_sha256(file.sha256)
+            if source.size > _REGULAR_LIMIT:
+                raise Corrupt(f"{file.path!r} has {source.size} bytes and is announced as no LFS file")
+            oid = AddFile.regular(file.path, source.read(0, source.size)).oid
+        if oid != file.oid:
+            raise Corrupt(f"{file.path!r} is announced with another git id than its bytes have")
+
+
+_REGULAR_LIMIT = 64 << 20
+
+
+def publish(
+    services: Services, tx: Transaction, item: Item, target: Target, author: User, origin: str, suffix: str
+) -> tuple[Repository, Commit]:
+    """Make a repository here of an item whose files are here. It never fails for a name that is taken.
+
+    Args:
+        origin: the name of the hub that it comes from.
+        suffix: what makes the name another one, if it is taken.
+    """
+    now = services.clock()
+    repository = _create(tx, target, suffix, now)
+    commits.start(tx, repository, author=author, now=now)
+    operations = [AddFile(file.path, file.sha256, file.size, file.lfs, file.oid) for file in item.files]
+    made = commits.commit(
+        tx,
+        repository,
+        operations,
+        author=author,
+        title=f"Receive {item.repository} from {origin}",
+        message=f"Revision {item.commit} there.",
+        now=now,
+    )
+    if item.card is not None:
+        source = services.objects.open_sha256(item.card.sha256)
+        card = cards.parse(source.read(0, min(source.size, cards.MAX_SIZE + 1)))
+        repositories.set_card(tx, repository, card.to_json())
+    return repository, made
+
+
+def _create(tx: Transaction, target: Target, suffix: str, now: float) -> Repository:
+    wanted = target.repo_id
+    try:
+        return repositories.create(tx, wanted, private=target.private, now=now)
+    except RepositoryExists:
+        other = RepoId(wanted.namespace, f"{wanted.name[: 95 - len(suffix)]}-{suffix}", wanted.type)
+        return repositories.create(tx, other, private=target.private, now=now)
+
+
+def is_taken(tx: Transaction, repo_id: RepoId) -> bool:
+    """Whether a repository has that name already, whoever may read it."""
+    columns = tables.repositories.c
+    same = (sa.func.lower(columns.namespace) == repo_id.namespace.lower()) & (columns.type == repo_id.type)
+    same &= sa.func.lower(columns.name) == repo_id.name.lower()
+    return tx.execute(sa.select(columns.id).where(same)).first() is not None

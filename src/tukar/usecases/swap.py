@@ -1,0 +1,221 @@
+"""The operator's side of swaps: offer, accept, refuse, cancel, and look. For administrators."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tukar.catalog import repositories, rights
+from tukar.catalog.values import Identity, User
+from tukar.database import Transaction
+from tukar.errors import Conflict, Invalid, Refused
+from tukar.exchange import identity as identities
+from tukar.exchange import peers, protocol, swaps
+from tukar.exchange.offers import ACCEPTANCE, OFFER, Acceptance, Item, Offer, Reference
+from tukar.exchange.peers import Peer
+from tukar.exchange.states import Act, Role
+from tukar.exchange.swaps import Record, Target
+from tukar.objects import holds
+from tukar.signing import sign
+from tukar.types import RepoId
+from tukar.usecases import handing
+from tukar.usecases.services import Services
+from tukar.usecases.swap_steps import apply, sweep, wake
+
+DAY: Final = 86_400
+LONGEST: Final = 365 * DAY
+"""Seconds for which an offer can stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An offer as its operator words it.
+
+    Attributes:
+        peer: the name of the other hub.
+        give: revisions of this hub's repositories.
+        take: revisions of the other's.
+        into: where to publish what comes, by the repository there; left out, in the operator's own namespace.
+        seconds: for how long it stands.
+        request: the id of the request that it answers; empty if none.
+    """
+
+    peer: str
+    give: tuple[Reference, ...]
+    take: tuple[Reference, ...]
+    into: Mapping[RepoId, RepoId]
+    private: bool = False
+    note: str = ""
+    seconds: int = 7 * DAY
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A swap and the name of the hub that it is with."""
+
+    record: Record
+    peer: Peer
+
+
+def offer(services: Services, identity: Identity, proposal: Proposal) -> Shown:
+    """Offer a swap, or a gift if nothing is to be taken.
+
+    Raises:
+        Refused: who asks is no administrator, or the peer is not trusted.
+        NotFound: there is no such peer, repository or revision.
+        Conflict: a place where something is to be published is taken.
+        Invalid: it neither gives nor asks for anything, or not for a time that makes sense.
+    """
+    user = _administrator(identity)
+    if not 0 < proposal.seconds <= LONGEST:
+        raise Invalid(f"an offer stands for at most {LONGEST // DAY} days")
+    now = services.clock()
+    with services.database.write() as tx:
+        peer = _trusted(peers.get(tx, proposal.peer))
+        key = identities.current(tx)
+        made = Offer(
+            key.public,
+            peer.public_key,
+            secrets.token_hex(16),
+            int(now),
+            int(now) + proposal.seconds,
+            tuple(handing.item_of(services, tx, identity, reference) for reference in proposal.give),
+            proposal.take,
+            proposal.note,
+            proposal.request,
+        )
+        made = Offer.read(made.payload())  # what the other hub would refuse is found here
+        targets = _targets(tx, user, [reference.repository for reference in made.take], proposal.into, proposal.private)
+        record = Record(
+            made.swap,
+            peer.id,
+            protocol.begin(Role.OFFERER, receives=bool(made.take)),
+            sign(OFFER, made.payload(), key),
+            targets,
+            user.id,
+            now,
+            now,
+        )
+        swaps.insert(tx, record)
+        _hold(tx, identity, record, made.give, now)
+        wake(tx, record.id, now)
+    return Shown(record, peer)
+
+
+def accept(
+    services: Services, identity: Identity, swap: str, into: Mapping[RepoId, RepoId], *, private: bool = False
+) -> Shown:
+    """Accept an offer: what it asks for is handed over, what it gives is published here, both or neither.
+
+    Raises:
+        Conflict: it is no offer to this hub that can still be accepted, or a place to publish is taken.
+        NotFound: there is no such swap, or something that it asks for is not here.
+    """
+    user, now = _administrator(identity), services.clock()
+    with services.database.write() as tx:
+        record = swaps.get(tx, swap)
+        peer = _trusted(peers.by_id(tx, record.peer_id))
+        if record.swap.role is not Role.ACCEPTOR:
+            raise Conflict("this hub made that offer itself", hint="the other hub accepts it")
+        if record.acceptance_envelope is None and now > record.offer.expires_at:
+            raise Conflict("the offer has expired", hint="ask the other hub for a new one")
+        if record.acceptance_envelope is None:
+            items = tuple(handing.item_of(services, tx, identity, reference) for reference in record.offer.take)
+            made = Acceptance(record.id, items)
+            Acceptance.read(made.payload(), record.offer)
+            key = identities.key_of(tx, record.mine)
+            targets = _targets(tx, user, [item.repository for item in record.offer.give], into, private)
+            record = record.with_(
+                acceptance_envelope=sign(ACCEPTANCE, made.payload(), key), targets=targets, user_id=user.id
+            )
+            _hold(tx, identity, record, items, now)
+        record = apply(services, tx, record, Act.ACCEPT)
+    return Shown(record, peer)
+
+
+def refuse(services: Services, identity: Identity, swap: str, reason: str = "") -> Shown:
+    """Refuse an offer; Conflict if it is none that can be refused."""
+    return _end(services, identity, swap, Act.REFUSE, reason)
+
+
+def cancel(services: Services, identity: Identity, swap: str, reason: str = "") -> Shown:
+    """Cancel a swap; Conflict if it cannot be cancelled any more."""
+    return _end(services, identity, swap, Act.CANCEL, reason)
+
+
+def _end(services: Services, identity: Identity, swap: str, act: Act, reason: str) -> Shown:
+    _administrator(identity)
+    with services.database.write() as tx:
+        record = swaps.get(tx, swap)
+        record = apply(services, tx, record, act, reason)
+        peer = peers.by_id(tx, record.peer_id)
+    sweep(services, record)
+    return Shown(record, peer)
+
+
+def listing(services: Services, identity: Identity) -> list[Shown]:
+    """All swaps, the newest first."""
+    _administrator(identity)
+    with services.database.read() as tx:
+        return [Shown(record, peers.by_id(tx, record.peer_id)) for record in swaps.listing(tx)]
+
+
+def get(services: Services, identity: Identity, swap: str) -> Shown:
+    """One swap, by its id or the beginning of it."""
+    _administrator(identity)
+    with services.database.read() as tx:
+        record = swaps.get(tx, swap)
+        return Shown(record, peers.by_id(tx, record.peer_id))
+
+
+def receipts(services: Services, identity: Identity, repo_id: RepoId) -> list[Record]:
+    """The swaps whose receipts speak of a repository that the asker may read, the newest first."""
+    with services.database.read() as tx:
+        return swaps.of_repository(tx, repositories.get(tx, identity, repo_id).id)
+
+
+def cancel_all(services: Services, peer_id: int, reason: str) -> None:
+    """Cancel what can still be cancelled with a peer, as when it is revoked."""
+    with services.database.write() as tx:
+        for record in swaps.listing(tx, peer_id):
+            if protocol.step(record.swap, Act.CANCEL).refusal is None:
+                apply(services, tx, record, Act.CANCEL, reason)
+
+
+def _administrator(identity: Identity) -> User:
+    if identity.user is None or not rights.may_administer(identity):
+        raise Refused("only administrators swap models with other hubs")
+    return identity.user
+
+
+def _trusted(peer: Peer) -> Peer:
+    if not peer.is_trusted:
+        raise Refused(f"the peer {peer.name!r} is revoked", hint="add it anew if it is to be trusted again")
+    return peer
+
+
+def _targets(
+    tx: Transaction, user: User, coming: Sequence[RepoId], into: Mapping[RepoId, RepoId], private: bool
+) -> dict[RepoId, Target]:
+    unknown = into.keys() - set(coming)
+    if unknown:
+        raise Invalid(f"{min(unknown)} is not among what comes: it cannot be published anywhere")
+    targets = {}
+    for theirs in coming:
+        ours = into.get(theirs) or RepoId(user.name, theirs.name, theirs.type)
+        if handing.is_taken(tx, ours):
+            raise Conflict(f"{ours} exists here", hint=f"publish {theirs} elsewhere: --into {theirs}=NAMESPACE/NAME")
+        targets[theirs] = Target(ours, private)
+    return targets
+
+
+def _hold(tx: Transaction, identity: Identity, record: Record, items: Sequence[Item], now: float) -> None:
+    """Keep what is handed over until the swap has ended, whatever becomes of its repository."""
+    holds.touch(tx, record.leaving, now)
+    for item in items:
+        repository = repositories.get(tx, identity, item.repository)
+        for file_id in handing.file_ids(tx, repository, item).values():
+            holds.hold_file(tx, record.leaving, file_id)

@@ -1,0 +1,206 @@
+"""What goes on with a swap by itself: fetch what comes, say what is to be said, and end when the time has run out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final, Protocol
+
+from tukar.errors import Conflict, Corrupt, Invalid, NotFound, Refused, TukarError, Unavailable
+from tukar.exchange import identity, peers, protocol, swaps
+from tukar.exchange.hubs import HubClient, fetch_identity
+from tukar.exchange.local import Announced
+from tukar.exchange.peers import Peer
+from tukar.exchange.remote import Source
+from tukar.exchange.replies import OutdatedKey
+from tukar.exchange.states import Act, State
+from tukar.exchange.swap_client import SwapClient
+from tukar.exchange.swaps import Moved, Record
+from tukar.exchange.transfer import transfer
+from tukar.jobs.context import JobContext
+from tukar.jobs.values import Json
+from tukar.objects import holds
+from tukar.objects.index import FreedMeanwhile
+from tukar.signing import Envelope
+from tukar.types import Digest
+from tukar.usecases import hand_over, handing
+from tukar.usecases.services import Services
+from tukar.usecases.swap_steps import apply, hear, say, sweep, wake
+
+IDLE: Final = 7 * 86_400.0
+"""Seconds without any progress after which an accepted swap is given up, where that is still possible."""
+_SOON, _LATE, _GROWTH = 2.0, 300.0, 0.2  # seconds until it is looked at again, growing with how long nothing happened
+_TRIES: Final = 3
+_LOOK: Final = 0.2  # seconds, in a pause, between two looks at whether to stop
+
+
+class PeerHub(Protocol):
+    """The other hub of a swap."""
+
+    def post(self, swap_id: str, statements: Sequence[Envelope]) -> list[Envelope]:
+        """Say something of a swap; what it says. NotFound if it knows no such swap, Unavailable if it is away."""
+
+    def objects(self, swap_id: str) -> Source:
+        """What it hands over."""
+
+
+@contextmanager
+def meet(services: Services, peer: Peer) -> Iterator[PeerHub]:
+    """Reach a peer over HTTP; where it has a new key that follows the one that is known, by that one."""
+    with services.database.read() as tx:
+        key = identity.current(tx)
+    try:
+        with HubClient(peer.url, key, peer.fingerprint, services.clock) as client:
+            yield SwapClient(client)
+    except OutdatedKey:
+        document = fetch_identity(peer.url)
+        with services.database.write() as tx:
+            peers.follow(tx, peer, document)
+        raise
+
+
+Meet = Callable[[Services, Peer], AbstractContextManager[PeerHub]]
+"""How to reach a peer."""
+
+
+def drive(services: Services, meet: Meet, context: JobContext) -> Json:
+    """The job: go on with a swap as far as it goes now; if it has not ended, it is looked at again later."""
+    swap_id = str(context.payload["swap"])
+    record = _load(services, swap_id)
+    while record is not None:
+        before = record
+        record = _once(services, meet, context, before)
+        if record is None or record.swap == before.swap:
+            break
+    if record is None:
+        return {}
+    sweep(services, record)
+    if record.is_open or not record.swap.settled:
+        now = services.clock()
+        pause = min(max(_SOON, (now - record.changed_at) * _GROWTH), _LATE)
+        with services.database.write() as tx:
+            wake(tx, swap_id, now, run_at=now + pause)
+    return {"state": record.swap.state.value, "error": record.error}
+
+
+def _load(services: Services, swap_id: str) -> Record | None:
+    with services.database.read() as tx:
+        return swaps.find(tx, swap_id)
+
+
+def _once(services: Services, meet: Meet, context: JobContext, record: Record) -> Record | None:
+    if _is_late(services, record):
+        return _step(services, record, Act.EXPIRED, "the time ran out")
+    with services.database.read() as tx:
+        peer = peers.by_id(tx, record.peer_id)
+    try:
+        with meet(services, peer) as hub:
+            _talk(services, hub, record)
+            current = _load(services, record.id)
+            if current is not None and current.swap.state is State.ACCEPTED and not current.swap.arrived:
+                _fetch(services, hub, context, current)
+                _talk(services, hub, _load(services, record.id) or current)
+    except (Unavailable, Refused, Conflict) as error:
+        _note(services, record.id, error)
+    return _load(services, record.id)
+
+
+def _is_late(services: Services, record: Record) -> bool:
+    now = services.clock()
+    late = now > record.offer.expires_at if record.acceptance_envelope is None else now > record.changed_at + IDLE
+    return late and protocol.step(record.swap, Act.EXPIRED).refusal is None
+
+
+def _step(services: Services, record: Record, act: Act, reason: str) -> Record | None:
+    with services.database.write() as tx:
+        current = swaps.find(tx, record.id)
+        if current is None or protocol.step(current.swap, act).refusal is not None:
+            return current
+        return apply(services, tx, current, act, reason)
+
+
+def _talk(services: Services, hub: PeerHub, record: Record) -> None:
+    """Say what is to be said, and take the answer."""
+    messages = protocol.to_say(record.swap)
+    if not messages:
+        return
+    with services.database.read() as tx:
+        statements = say(tx, record, messages)
+    try:
+        answers = hub.post(record.id, statements)
+    except NotFound:
+        _step(services, record, Act.UNKNOWN, "")
+        return
+    for envelope in answers:
+        with services.database.write() as tx:
+            current = swaps.find(tx, record.id)
+            if current is not None:
+                hear(services, tx, current, envelope)
+
+
+def _note(services: Services, swap_id: str, error: TukarError) -> None:
+    with services.database.write() as tx:
+        record = swaps.find(tx, swap_id)
+        if record is not None:
+            text = f"{error.message} ({error.hint})" if error.hint else error.message
+            swaps.save(tx, record.with_(error=text[:2000]))
+
+
+def _fetch(services: Services, hub: PeerHub, context: JobContext, record: Record) -> None:
+    """Fetch what comes, verify it, and say that it is here. What is wrong for good ends the swap."""
+    try:
+        moved = _receive(services, hub.objects(record.id), context, record)
+        for item in record.coming:
+            handing.check(services, item)
+    except (Corrupt, Invalid) as error:
+        _step(services, record, Act.FAILED, error.message)
+        return
+    with services.database.write() as tx:
+        current = swaps.find(tx, record.id)
+        if current is not None and protocol.step(current.swap, Act.ARRIVED).refusal is None:
+            apply(services, tx, current.with_(moved=moved), Act.ARRIVED)
+
+
+def _receive(services: Services, source: Source, context: JobContext, record: Record) -> Moved:
+    files = {f.sha256: Announced(f.sha256, f.size, f.manifest) for item in record.coming for f in item.files}
+    total = sum(file.size for item in record.coming for file in item.files)
+    for attempt in range(_TRIES):
+        try:
+            return _receive_files(services, source, context, record, list(files.values()), total)
+        except FreedMeanwhile:
+            if attempt == _TRIES - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _receive_files(
+    services: Services, source: Source, context: JobContext, record: Record, files: Sequence[Announced], total: int
+) -> Moved:
+    """Objects first, those that say what files are made of before the others; then the files."""
+    with services.database.read() as tx:
+        given = holds.files_of(tx, record.leaving)
+    destination = hand_over.destination(services, record.arriving, handing.admitted(given))
+    done = 0
+
+    def advance(size: int) -> None:
+        nonlocal done
+        done += size
+        context.progress(done, total, note=f"swap {record.id[:12]}")
+        context.checkpoint()
+
+    def wait(seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            context.checkpoint()
+            time.sleep(min(left, _LOOK))
+
+    manifests = transfer(source, destination, {file.manifest: 0 for file in files}, advance, wait)
+    wanted: dict[Digest, int] = {}
+    for file in files:
+        wanted |= destination.parts_of(file)
+    objects = transfer(source, destination, wanted, advance, wait)
+    for file in files:
+        destination.assemble(file, lambda _: context.checkpoint())
+    fetched = manifests.sent + objects.sent
+    return Moved(record.moved.fetched + fetched, max(0, total - fetched), total)

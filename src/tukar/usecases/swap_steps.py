@@ -1,0 +1,205 @@
+"""One step of a swap: an event, what it leads to, and its effects, all in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from tukar.catalog import repositories, users
+from tukar.catalog.values import Identity, User
+from tukar.database import Transaction
+from tukar.errors import Conflict, Invalid, RepoNotFound
+from tukar.exchange import identity, peers, protocol, swaps
+from tukar.exchange.offers import (
+    ACCEPTANCE,
+    ENDING,
+    OFFER,
+    RECEIPT,
+    Acceptance,
+    Ending,
+    EndingKind,
+    Item,
+    receipt_payload,
+)
+from tukar.exchange.sentences import explain
+from tukar.exchange.states import Effect, Event, Message, Role
+from tukar.exchange.swaps import Record, Target
+from tukar.jobs import queue
+from tukar.objects import holds
+from tukar.signing import Envelope, sign, verify
+from tukar.types import RepoId
+from tukar.usecases import hand_over, handing
+from tukar.usecases.services import Services
+
+JOB: Final = "swap"
+_ATTEMPTS: Final = 1_000_000  # a swap ends by itself, not because a peer was away for long
+_ADMIN: Final = "admin"
+
+
+def apply(services: Services, tx: Transaction, record: Record, event: Event, reason: str = "") -> Record:
+    """Take an event, and store what it leads to; the swap as it is then.
+
+    Conflict, and nothing is changed, if the event is not possible.
+    """
+    outcome = protocol.step(record.swap, event)
+    if outcome.refusal is not None:
+        raise Conflict(outcome.refusal, hint=explain(record.swap))
+    now = services.clock()
+    if outcome.swap == record.swap and not outcome.effects:
+        return record
+    record = record.with_(swap=outcome.swap, changed_at=now, reason=reason or record.reason, error=None)
+    for effect in outcome.effects:
+        record = _carry_out(services, tx, record, effect)
+    swaps.save(tx, record)
+    wake(tx, record.id, now)
+    return record
+
+
+def wake(tx: Transaction, swap_id: str, now: float, run_at: float | None = None) -> None:
+    """See to it that somebody goes on with a swap."""
+    queue.submit(tx, JOB, {"swap": swap_id}, now=now, run_at=run_at, max_attempts=_ATTEMPTS, unique=True)
+
+
+def _carry_out(services: Services, tx: Transaction, record: Record, effect: Effect) -> Record:
+    match effect:
+        case Effect.TRANSFER:
+            return record  # the job does it, whenever it finds the swap in this state
+        case Effect.SIGN:
+            return _sign(tx, record)
+        case Effect.PUBLISH:
+            return _publish(services, tx, record)
+        case Effect.SWEEP:
+            holds.release(tx, record.arriving)
+            holds.release(tx, record.leaving)
+            return record
+
+
+def _sign(tx: Transaction, record: Record) -> Record:
+    key = identity.key_of(tx, record.mine)
+    if record.swap.role is Role.ACCEPTOR:
+        return record.with_(signature=sign(RECEIPT, receipt_of(record), key))
+    if record.signature is None:
+        raise AssertionError("the state machine decides only with the acceptor's signature")
+    return record.with_(receipt=record.signature.signed_by(key))
+
+
+def receipt_of(record: Record) -> bytes:
+    """What both hubs sign, built from what was offered and accepted."""
+    if record.acceptance is None:
+        raise Invalid("the swap was not accepted")
+    return receipt_payload(record.offer, record.acceptance)
+
+
+def _publish(services: Services, tx: Transaction, record: Record) -> Record:
+    origin = peers.by_id(tx, record.peer_id).name
+    author = _author(tx, record)
+    for item in record.coming:
+        target = target_of(record, item, author)
+        made, _ = handing.publish(services, tx, item, target, author, origin, record.id[:8])
+        swaps.attach(tx, record.id, made.id)
+    for item in record.given:
+        for repository in _given(tx, item):
+            swaps.attach(tx, record.id, repository)
+    return record
+
+
+def _given(tx: Transaction, item: Item) -> list[int]:
+    """The repository that was handed over, if it is still here."""
+    everything = Identity(User(0, "", "user", "", None, is_admin=True, created_at=0.0), "write")
+    try:
+        return [repositories.get(tx, everything, item.repository).id]
+    except RepoNotFound:
+        return []
+
+
+def target_of(record: Record, item: Item, author: User) -> Target:
+    """Where an item is published here."""
+    chosen = record.targets.get(item.repository)
+    return chosen or Target(RepoId(author.name, item.repository.name, item.repository.type), private=True)
+
+
+def _author(tx: Transaction, record: Record) -> User:
+    found = None if record.user_id is None else users.by_id(tx, record.user_id)
+    return found or users.get(tx, _ADMIN)
+
+
+def hear(services: Services, tx: Transaction, record: Record, envelope: Envelope) -> Record:
+    """Take a statement of the other hub.
+
+    1. Its kind tells what it must be and who must have signed it.
+    2. Its signatures are checked, with the keys that the offer names, before anything of it is used.
+    3. What it says must fit this swap.
+    4. The state machine says whether it is possible now.
+
+    Invalid, BadSignature or Conflict, and nothing is changed, if one of these fails.
+    """
+    match envelope.payload_type:
+        case t if t == OFFER:
+            if envelope.payload != record.offer_envelope.payload:
+                raise Invalid("the offer is of another swap")
+            return apply(services, tx, record, Message.OFFER)
+        case t if t == ACCEPTANCE:
+            return _hear_acceptance(services, tx, record, envelope)
+        case t if t == ENDING:
+            return _hear_ending(services, tx, record, envelope)
+        case t if t == RECEIPT:
+            return _hear_receipt(services, tx, record, envelope)
+        case _:
+            raise Invalid(f"not a statement of a swap: {envelope.payload_type[:80]!r}")
+
+
+def _hear_acceptance(services: Services, tx: Transaction, record: Record, envelope: Envelope) -> Record:
+    payload = verify(envelope, ACCEPTANCE, [record.theirs], [record.theirs.fingerprint])
+    Acceptance.read(payload, record.offer)
+    if record.acceptance_envelope is None:
+        record = record.with_(acceptance_envelope=envelope)
+    elif payload != record.acceptance_envelope.payload:
+        raise Conflict("the swap was accepted before, with something else")
+    return apply(services, tx, record, Message.ACCEPT)
+
+
+def _hear_ending(services: Services, tx: Transaction, record: Record, envelope: Envelope) -> Record:
+    ending = Ending.read(verify(envelope, ENDING, [record.theirs], [record.theirs.fingerprint]))
+    if ending.swap != record.id:
+        raise Invalid("the ending is of another swap")
+    event = Message.REFUSE if ending.kind == "refused" else Message.CANCEL
+    return apply(services, tx, record, event, ending.reason)
+
+
+def _hear_receipt(services: Services, tx: Transaction, record: Record, envelope: Envelope) -> Record:
+    offerer, acceptor = record.offer.offerer.fingerprint, record.offer.acceptor.fingerprint
+    both = {signature.keyid for signature in envelope.signatures} == {offerer, acceptor}
+    required = [offerer, acceptor] if both else [acceptor]
+    payload = verify(envelope, RECEIPT, record.keys, required)
+    if payload != receipt_of(record):
+        raise Invalid("the receipt is not about what was offered and accepted")
+    if both:
+        return apply(services, tx, record.with_(receipt=record.receipt or envelope), Message.RECEIPT)
+    return apply(services, tx, record.with_(signature=record.signature or envelope), Message.PREPARED)
+
+
+def say(tx: Transaction, record: Record, messages: Iterable[Message]) -> list[Envelope]:
+    """The statements of this hub, signed."""
+    return [_statement(tx, record, message) for message in messages]
+
+
+def _statement(tx: Transaction, record: Record, message: Message) -> Envelope:
+    stored = {
+        Message.OFFER: record.offer_envelope,
+        Message.ACCEPT: record.acceptance_envelope,
+        Message.PREPARED: record.signature,
+        Message.RECEIPT: record.receipt,
+    }
+    if message in stored:
+        found = stored[message]
+        if found is None:
+            raise AssertionError(f"the state machine says {message.value} only once it is here")
+        return found
+    kind: EndingKind = "refused" if message is Message.REFUSE else "cancelled"
+    return sign(ENDING, Ending(record.id, kind, record.reason[:4000]).payload(), identity.key_of(tx, record.mine))
+
+
+def sweep(services: Services, record: Record) -> None:
+    """Remove what arrived in part, once a swap has ended; what was whole, gc frees."""
+    if not record.is_open:
+        hand_over.drop(services, record.arriving)

@@ -1,0 +1,110 @@
+"""What the hubs of a swap say to each other, as it arrives; and what a peer may fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from tukar.database import Transaction
+from tukar.errors import Conflict, Invalid, NotFound
+from tukar.exchange import identity as identities
+from tukar.exchange import protocol, swaps
+from tukar.exchange.local import Given
+from tukar.exchange.offers import OFFER, Offer
+from tukar.exchange.peers import Peer
+from tukar.exchange.states import Role
+from tukar.exchange.swaps import Record
+from tukar.objects import holds
+from tukar.objects.stream import Start
+from tukar.signing import Envelope, verify
+from tukar.types import Digest
+from tukar.usecases import hand_over, handing
+from tukar.usecases.services import Services
+from tukar.usecases.swap import LONGEST
+from tukar.usecases.swap_steps import hear, say, sweep, wake
+
+STATEMENTS_LIMIT: Final = 4
+_OPEN_LIMIT: Final = 50  # offers of one peer that nobody has decided on
+
+
+def answer(services: Services, peer: Peer, swap_id: str, statements: Sequence[Envelope]) -> list[Envelope]:
+    """Take what a peer says of a swap; returns what this hub says of it, in the state that it is in then.
+
+    Raises:
+        NotFound: there is no such swap with that peer, and it is no offer of one.
+        Invalid, BadSignature, Conflict: a statement is not what it must be. Those before it have been taken.
+    """
+    if len(statements) > STATEMENTS_LIMIT:
+        raise Invalid(f"more than {STATEMENTS_LIMIT} statements at once")
+    for envelope in statements:
+        with services.database.write() as tx:
+            record = _find(tx, peer, swap_id)
+            if record is None:
+                _begin(services, tx, peer, swap_id, envelope)
+                continue
+            record = hear(services, tx, record, envelope)
+        sweep(services, record)
+    with services.database.read() as tx:
+        return view(tx, _get(tx, peer, swap_id))
+
+
+def view(tx: Transaction, record: Record) -> list[Envelope]:
+    """What this hub says of a swap in the state that it is in."""
+    return say(tx, record, protocol.view(record.swap))
+
+
+def _find(tx: Transaction, peer: Peer, swap_id: str) -> Record | None:
+    """The swap, if it is with that peer: to others there is none."""
+    record = swaps.find(tx, swap_id)
+    return None if record is None or record.peer_id != peer.id else record
+
+
+def _get(tx: Transaction, peer: Peer, swap_id: str) -> Record:
+    record = _find(tx, peer, swap_id)
+    if record is None:
+        raise NotFound("no such swap")
+    return record
+
+
+def _begin(services: Services, tx: Transaction, peer: Peer, swap_id: str, envelope: Envelope) -> None:
+    """A new offer.
+
+    1. It is an offer, and the peer's current key has signed it.
+    2. It is for this hub, by its current key, and names the peer's.
+    3. It is the swap that is spoken of.
+    4. It stands for a time that makes sense, by this hub's clock.
+    5. The peer has not left too many others undecided.
+    """
+    # 1.
+    if envelope.payload_type != OFFER:
+        raise NotFound("no such swap")
+    offer = Offer.read(verify(envelope, OFFER, [peer.public_key], [peer.public_key.fingerprint]))
+    # 2.
+    if offer.offerer != peer.public_key:
+        raise Invalid("the offer names another hub than the one that signed it")
+    if offer.acceptor != identities.current(tx).public:
+        raise Invalid("the offer is for another key than this hub has now", hint="fetch its identity, and offer anew")
+    # 3.
+    if offer.swap != swap_id:
+        raise Invalid("the offer is of another swap")
+    # 4.
+    now = services.clock()
+    if not now < offer.expires_at <= now + 2 * LONGEST:
+        raise Invalid(f"the offer stands until {offer.expires_at}, and it is {int(now)} here (seconds since 1970)")
+    # 5.
+    undecided = [r for r in swaps.listing(tx, peer.id) if r.is_open and r.acceptance_envelope is None]
+    if len(undecided) >= _OPEN_LIMIT or swaps.find(tx, swap_id) is not None:
+        raise Conflict(f"{len(undecided)} offers wait for a decision", hint="wait for it, or cancel some")
+    swap = protocol.begin(Role.ACCEPTOR, receives=bool(offer.give))
+    swaps.insert(tx, Record(swap_id, peer.id, swap, envelope, {}, None, now, now))
+    wake(tx, swap_id, now, run_at=float(offer.expires_at))
+
+
+def serve(services: Services, peer: Peer, swap_id: str, wanted: Sequence[Digest], start: Start | None) -> Given:
+    """The objects that a peer asks for. NotFound for those that are not of this swap, or if it is not time yet."""
+    with services.database.read() as tx:
+        record = _get(tx, peer, swap_id)
+        given = holds.files_of(tx, record.leaving)
+    if not peer.is_trusted or not protocol.serves(record.swap):
+        raise NotFound("nothing of this swap can be fetched now")
+    return hand_over.source(services, handing.only(given)).give(wanted, start)
