@@ -11,6 +11,7 @@ from tukar.cli.gc import gc
 from tukar.cli.ls import ls
 from tukar.cli.pull import pull
 from tukar.cli.push import push
+from tukar.cli.receipt import receipt
 from tukar.cli.serve import serve
 from tukar.cli.show import show
 from tukar.cli.stats import stats
@@ -30,5 +31,5 @@ def main() -> None:
     """
 
 
-for _command in (serve, push, pull, ls, show, check, gc, stats, user, token):
+for _command in (serve, push, pull, ls, show, check, gc, stats, user, token, receipt):
     main.add_command(_command)
