@@ -59,7 +59,12 @@ class World:
         return replace(self, repositories={**self.repositories, **new}, sent=self.sent - linked)
 
     def send(self, name: str) -> Self:
-        return replace(self, sent=self.sent | {sha256(name)})
+        """What a repository has need not be sent, and so is kept for that repository's sake alone."""
+        digest = sha256(name)
+        revisions = (revision for history in self.repositories.values() for revision in history)
+        if any(file.sha256 == digest for revision in revisions for file in revision.files):
+            return self
+        return replace(self, sent=self.sent | {digest})
 
     def forget_sent(self) -> Self:
         return replace(self, sent=frozenset())
