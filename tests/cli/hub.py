@@ -62,13 +62,14 @@ class Commands:
         assert done.code == 0, done.stderr
         return done.document
 
-    def start(self, *arguments: object) -> "subprocess.Popen[str]":
+    def start(self, *arguments: object, stdin: int | None = None) -> "subprocess.Popen[str]":
         """The same in a process of its own."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TUKAR_"))}
         settings = {name: value for name, value in self._settings().items() if value is not None}
         command = [str(TUKAR), *map(str, arguments)]
+        pipe = subprocess.PIPE
         return subprocess.Popen(
-            command, env=kept | settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.home
+            command, env=kept | settings, stdin=stdin, stdout=pipe, stderr=pipe, text=True, cwd=self.home
         )
 
     def as_(self, token: str | None) -> "Commands":

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from starlette.routing import BaseRoute
 
 from tukar.config import Config
 from tukar.hub import Hub, open_hub
@@ -216,10 +217,11 @@ def site(folder: Path, **settings: Any) -> Iterator[Site]:
 
 
 @contextmanager
-def serve(hub: Hub) -> Iterator[str]:
-    """The hub's address while it is served."""
-    listener = listen()
-    server = uvicorn.Server(uvicorn.Config(build_app(hub), log_config=None, access_log=False, server_header=False))
+def serve(hub: Hub, *routes: BaseRoute) -> Iterator[str]:
+    """The hub's address while it is served, with routes of a test's own."""
+    listener, app = listen(), build_app(hub)
+    app.router.routes[:0] = routes
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()
     try:

@@ -8,7 +8,9 @@ from tukar import __version__
 from tukar.cli.check import check
 from tukar.cli.failures import Commands
 from tukar.cli.gc import gc
+from tukar.cli.identity import identity
 from tukar.cli.ls import ls
+from tukar.cli.peer import peer
 from tukar.cli.pull import pull
 from tukar.cli.push import push
 from tukar.cli.receipt import receipt
@@ -31,5 +33,5 @@ def main() -> None:
     """
 
 
-for _command in (serve, push, pull, ls, show, check, gc, stats, user, token, receipt):
+for _command in (serve, push, pull, ls, show, check, gc, stats, user, token, peer, identity, receipt):
     main.add_command(_command)

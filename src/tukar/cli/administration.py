@@ -46,6 +46,30 @@ class Administration(Protocol):
     def revoke_token(self, user: str, name: str) -> None:
         """Make a token worthless."""
 
+    def show_identity(self) -> Value:
+        """The hub's key, and those before it."""
+
+    def rotate_identity(self) -> Value:
+        """Go on with a new key; the same of it."""
+
+    def look_at_peer(self, url: str) -> Value:
+        """Who the hub at an address says it is."""
+
+    def add_peer(self, url: str, fingerprint: str, name: str | None) -> Value:
+        """Trust the hub at an address, if it has that key."""
+
+    def peers(self) -> list[Value]:
+        """Every peer."""
+
+    def refresh_peer(self, name: str) -> Value:
+        """Follow a peer to its newest key."""
+
+    def revoke_peer(self, name: str) -> Value:
+        """Give a peer nothing more."""
+
+    def remove_peer(self, name: str) -> None:
+        """Forget a peer."""
+
     def stats(self) -> Value:
         """What the whole hub holds."""
 

@@ -16,8 +16,10 @@ from tukar.cli.output import Meter
 from tukar.hub import Hub, open_hub
 from tukar.server.admin import size_value, token_value, totals_value, user_value
 from tukar.server.info import date
+from tukar.server.peers import keys_value, look_value, peer_value
+from tukar.signing import Fingerprint
 from tukar.types import RepoId, RepoType
-from tukar.usecases import accounts, describe, stats
+from tukar.usecases import accounts, describe, keys, peer, stats
 from tukar.usecases.check import check, stored_bytes
 from tukar.usecases.collect import collect
 
@@ -84,6 +86,38 @@ class OnFolder:
     def revoke_token(self, user: str, name: str) -> None:
         """As Administration."""
         accounts.revoke_token(self.hub.services, self.identity, user, name)
+
+    def show_identity(self) -> Value:
+        """As Administration."""
+        return keys_value(keys.history(self.hub.services, self.identity))
+
+    def rotate_identity(self) -> Value:
+        """As Administration."""
+        return keys_value(keys.rotate(self.hub.services, self.identity))
+
+    def look_at_peer(self, url: str) -> Value:
+        """As Administration."""
+        return look_value(url, peer.look(self.hub.services, self.identity, url))
+
+    def add_peer(self, url: str, fingerprint: str, name: str | None) -> Value:
+        """As Administration."""
+        return peer_value(peer.add(self.hub.services, self.identity, url, Fingerprint.parse(fingerprint), name))
+
+    def peers(self) -> list[Value]:
+        """As Administration."""
+        return [peer_value(found) for found in peer.listing(self.hub.services, self.identity)]
+
+    def refresh_peer(self, name: str) -> Value:
+        """As Administration."""
+        return peer_value(peer.refresh(self.hub.services, self.identity, name))
+
+    def revoke_peer(self, name: str) -> Value:
+        """As Administration."""
+        return peer_value(peer.revoke(self.hub.services, self.identity, name))
+
+    def remove_peer(self, name: str) -> None:
+        """As Administration."""
+        peer.remove(self.hub.services, self.identity, name)
 
     def stats(self) -> Value:
         """As Administration."""

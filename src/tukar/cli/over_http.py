@@ -71,6 +71,39 @@ class OverHttp:
         """As Administration."""
         self._remote.request("DELETE", f"{_API}/users/{quoted(user)}/tokens/{quoted(name)}", repeatable=False)
 
+    def show_identity(self) -> Value:
+        """As Administration."""
+        return _keys(self._remote.get(f"{_API}/identity/keys").fields())
+
+    def rotate_identity(self) -> Value:
+        """As Administration."""
+        return _keys(self._post("identity/rotate", {}))
+
+    def look_at_peer(self, url: str) -> Value:
+        """As Administration."""
+        found = self._post("peers/look", {"url": url})
+        return {**_texts(found, "name", "url", "fingerprint"), **_numbers(found, "earlier")}
+
+    def add_peer(self, url: str, fingerprint: str, name: str | None) -> Value:
+        """As Administration."""
+        return _peer(self._post("peers", {"url": url, "fingerprint": fingerprint, "name": name}))
+
+    def peers(self) -> list[Value]:
+        """As Administration."""
+        return [_peer(item) for item in Fields.each(self._remote.get(f"{_API}/peers").json())]
+
+    def refresh_peer(self, name: str) -> Value:
+        """As Administration."""
+        return _peer(self._post(f"peers/{quoted(name)}/refresh", {}))
+
+    def revoke_peer(self, name: str) -> Value:
+        """As Administration."""
+        return _peer(self._post(f"peers/{quoted(name)}/revoke", {}))
+
+    def remove_peer(self, name: str) -> None:
+        """As Administration."""
+        self._remote.request("DELETE", f"{_API}/peers/{quoted(name)}", repeatable=False)
+
     def stats(self) -> Value:
         """As Administration."""
         found = self._remote.get(f"{_API}/stats").fields()
@@ -139,6 +172,15 @@ def _numbers(found: Fields, *names: str) -> dict[str, int]:
 
 def _user(found: Fields) -> Value:
     return {**_texts(found, "name", "kind", "created"), "admin": found.value.get("admin") is True}
+
+
+def _keys(found: Fields) -> Value:
+    earlier = [_texts(key, "fingerprint", "since") for key in found.items("earlier")]
+    return {**_texts(found, "fingerprint", "since"), "earlier": earlier}
+
+
+def _peer(found: Fields) -> Value:
+    return _texts(found, "name", "url", "fingerprint", "state", "added")
 
 
 def _summary(found: Fields, kind: RepoType) -> Value:

@@ -86,11 +86,13 @@ class HubClient:
         try:
             connection.request("POST", urlsplit(self._endpoint.url).path + path, body, headers)
             response = connection.getresponse()
-            if response.status == 200:
+            if response.status == 200 and (response.chunked or response.length is not None):
                 return response
             told = response.read(_ERROR_LIMIT)
         except (OSError, HTTPException) as error:
             raise Cut(unreachable(self._endpoint, error)) from error
+        if response.status == 200:  # its end could not be told from a cut
+            raise Cut(Unavailable(f"{path}: the answer has no length, and does not come in chunks"))
         named = {name.lower(): value for name, value in response.headers.items()}
         failure = error_of(response.status, named, told, path)
         raise Cut(failure, retry_after(named)) if isinstance(failure, Unavailable) else failure

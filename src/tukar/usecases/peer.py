@@ -1,0 +1,130 @@
+"""Peers: the hubs that this one exchanges models with. For administrators."""
+
+from __future__ import annotations
+
+import re
+
+from tukar.catalog.values import Identity
+from tukar.database import Transaction
+from tukar.errors import Conflict, Refused
+from tukar.exchange import identity as identities
+from tukar.exchange import peers
+from tukar.exchange.endpoint import checked, origin
+from tukar.exchange.hubs import fetch_identity
+from tukar.exchange.peers import Peer
+from tukar.signing import Fingerprint, IdentityDocument
+from tukar.usecases import swap
+from tukar.usecases.accounts import require_admin
+from tukar.usecases.services import Services
+
+
+def look(services: Services, identity: Identity, url: str) -> IdentityDocument:
+    """Ask a hub who it says it is, and trust nothing of it yet.
+
+    Raises:
+        Invalid: it is no address of a hub, or what answers there is none.
+        Conflict: it is a peer already, or this hub itself.
+        Unavailable: it does not answer.
+    """
+    require_admin(identity)
+    document = fetch_identity(url)
+    with services.database.read() as tx:
+        _check_new(tx, document)
+    return document
+
+
+def add(services: Services, identity: Identity, url: str, fingerprint: Fingerprint, name: str | None = None) -> Peer:
+    """Trust the hub at ``url``, if its key is the one whose fingerprint its operator has told.
+
+    Args:
+        name: what to call it; by default the host in its address.
+
+    Raises:
+        Refused: it has another key.
+        Conflict: it is a peer already, or this hub itself; or the name is taken.
+        Invalid, Unavailable: as for `look`.
+    """
+    document = look(services, identity, url)
+    if document.current.fingerprint != fingerprint:
+        raise _other_key(url, fingerprint, document)
+    with services.database.write() as tx:
+        _check_new(tx, document)
+        return peers.add(tx, default_name(url) if name is None else name, url, document.current, now=services.clock())
+
+
+def default_name(url: str) -> str:
+    """The host of an address, and its port if it is not the usual one, as a name."""
+    _, host, port = origin(checked(url, "the peer's address"))
+    usual = port in (80, 443)
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", host or "").strip("-.")
+    return name if usual else f"{name}-{port}"
+
+
+def listing(services: Services, identity: Identity) -> list[Peer]:
+    """Every peer, in the order of their names."""
+    require_admin(identity)
+    with services.database.read() as tx:
+        return peers.listing(tx)
+
+
+def refresh(services: Services, identity: Identity, name: str) -> Peer:
+    """Follow a peer to its newest key; see `follow`. NotFound if there is none of that name."""
+    require_admin(identity)
+    with services.database.read() as tx:
+        peer = peers.get(tx, name)
+    return follow(services, peer)
+
+
+def follow(services: Services, peer: Peer) -> Peer:
+    """Ask a peer for its identity, and follow it to its newest key. For background jobs as well.
+
+    Raises:
+        Refused: nothing shows that its key follows the one that is known; or it is not trusted.
+        Unavailable: it does not answer.
+    """
+    document = fetch_identity(peer.url)
+    with services.database.write() as tx:
+        return peers.follow(tx, peers.by_id(tx, peer.id), document)
+
+
+def revoke(services: Services, identity: Identity, name: str) -> Peer:
+    """Give a peer nothing more, and end the swaps with it that can be ended. NotFound if there is none of that name.
+
+    Doing it again does what was left undone.
+    """
+    require_admin(identity)
+    with services.database.write() as tx:
+        peer = peers.revoke(tx, peers.get(tx, name))
+    swap.cancel_all(services, peer.id, "the peer was revoked")
+    return peer
+
+
+def remove(services: Services, identity: Identity, name: str) -> None:
+    """Forget a peer; NotFound if there is none of that name, Conflict while a swap with it is open."""
+    require_admin(identity)
+    with services.database.write() as tx:
+        peers.remove(tx, peers.get(tx, name))
+
+
+def _check_new(tx: Transaction, document: IdentityDocument) -> None:
+    """Conflict if the hub is this one, or a peer, by whichever of its keys."""
+    own = {key.public for key in identities.keys(tx)}
+    for key in document.keys:
+        if key in own:
+            raise Conflict("that is this hub itself", hint="give the address of another hub")
+        known = peers.find(tx, key.fingerprint)
+        if known is not None and known.state != "removed":
+            raise peers.known_already(known)
+
+
+def _other_key(url: str, expected: Fingerprint, document: IdentityDocument) -> Refused:
+    shown = document.current.fingerprint.grouped
+    if expected in {key.fingerprint for key in document.keys}:
+        return Refused(
+            f"the hub at {url} has followed {expected.grouped} by {shown}",
+            hint="ask its operator whether that is right, and give the new fingerprint",
+        )
+    return Refused(
+        f"the hub at {url} has the key {shown}, not {expected.grouped}",
+        hint="look for a slip in the address or the fingerprint; else somebody stands between: trust nothing there",
+    )
