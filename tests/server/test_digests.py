@@ -14,6 +14,7 @@ from tukar.testing.xet import MadeXorb, made_file, made_shard
 from tukar.usecases.collect import collect
 from tukar.xet import XetHash
 
+from .pushes import Push, frames, model
 from .site import Site, lfs_file
 
 UNKNOWN = "5" * 64
@@ -402,3 +403,163 @@ def test_what_was_committed_needs_no_upload_however_long_ago(own_site: Site) -> 
     site.clock.now += 1000
     collect(site.hub.services, grace=0, upload_window=0)
     assert "actions" not in site.batch(site.repository("bob"), [(sha256(data), len(data))]).json()["objects"][0]
+
+
+# Objects
+
+
+def manifest_of(site: Site, repository: str, path: str) -> str:
+    found = site.get(f"/api/models/{repository}/objects/files/main", "alice").json()
+    return str(next(item["manifest"] for item in found if item["path"] == path))
+
+
+@pytest.fixture
+def known(site: Site) -> Push:
+    """A push of bob's of what is a private file of alice's, of which he knows every digest."""
+    data = model()
+    site.push_lfs(site.repository(private=True), "secret.bin", data)
+    return Push(site, site.repository("bob"), data)
+
+
+@pytest.fixture
+def unknown(site: Site, known: Push) -> Push:
+    """The same of what nobody ever sent."""
+    return Push(site, known.repository, noise())
+
+
+def objects_of(push: Push, wanted: list[str], who: str | None = "bob") -> httpx.Response:
+    return push.site.post(f"/api/models/{push.repository}/objects/read", who, json={"objects": wanted})
+
+
+def test_objects_of_others_are_missing(known: Push) -> None:
+    assert known.missing() == known.digests
+    assert [known.ask([digest]).json()["objects"] for digest in known.digests] == [[each] for each in known.digests]
+
+
+def test_asking_again_makes_no_difference_to_that(site: Site, known: Push) -> None:
+    """As if asking had made them the asker's."""
+    for _ in range(3):
+        assert known.missing() == known.digests
+    assert known.make().status_code == 409
+    assert site.link(known.repository, "stolen.bin", known.sha256, known.size).status_code == 400
+
+
+def test_objects_of_others_are_not_read(site: Site, known: Push, unknown: Push) -> None:
+    for one, other in zip(known.digests[:2], unknown.digests, strict=True):
+        answers = objects_of(known, [one]), objects_of(known, [other])
+        assert answers[0].status_code == 404
+        assert same(*answers, (one, other))
+
+
+def test_objects_are_read_only_of_the_repository_that_has_them(site: Site) -> None:
+    """Alice may read both of hers; each gives what is in it."""
+    data, other = noise(), site.repository()
+    target = site.repository(private=True)
+    site.push_lfs(target, "a.bin", data)
+    digest = manifest_of(site, target, "a.bin")
+    for who in ("alice", "bob", None):
+        assert site.post(f"/api/models/{other}/objects/read", who, json={"objects": [digest]}).status_code == 404
+    answer = site.post(f"/api/models/{target}/objects/read", "alice", json={"objects": [digest]})
+    assert [str(frame.record.digest) for frame in frames(answer.content)] == [digest]
+
+
+def test_one_object_of_others_among_ones_own_gives_nothing(site: Site, known: Push) -> None:
+    mine = site.push_lfs(known.repository, "mine.bin", noise())
+    assert mine
+    own = site.get(f"/api/models/{known.repository}/objects/files/main").json()[0]["manifest"]
+    assert objects_of(known, [own]).status_code == 200
+    assert objects_of(known, [own, known.digests[1]]).status_code == 404
+
+
+def test_where_a_stream_goes_on_makes_no_difference(known: Push, unknown: Push) -> None:
+    start = {"record": "0" * 64, "stored": 10}
+    address = f"/api/models/{known.repository}/objects/read"
+    one, other = (
+        known.site.post(address, "bob", json={"objects": [push.digests[1]], "start": start})
+        for push in (known, unknown)
+    )
+    assert one.status_code == 404
+    assert same(one, other, (known.digests[1], unknown.digests[1]))
+
+
+def test_a_manifest_gives_no_right_to_its_parts(site: Site, known: Push, unknown: Push) -> None:
+    """Bob knows the manifest byte for byte, and sends it, but not the bytes."""
+    for push in (known, unknown):
+        push.write(push.manifest).raise_for_status()
+        assert push.missing() == push.digests[1:]
+    one, other = known.make(), unknown.make()
+    assert one.status_code == 409
+    assert same(one, other)
+    assert site.link(known.repository, "stolen.bin", known.sha256, known.size).status_code == 400
+    assert objects_of(known, known.digests[:1]).status_code == 404
+
+
+def test_all_parts_but_one_give_no_right_to_it(known: Push) -> None:
+    known.write(*known.digests[:-1]).raise_for_status()
+    assert known.missing() == known.digests[-1:]
+    assert known.make().status_code == 409
+
+
+def test_ones_own_parts_under_anothers_sha256_make_no_file(site: Site, known: Push) -> None:
+    """Neither does it matter whether a file of that sha256 is here."""
+    from tukar.types import Digest, Manifest, Part
+
+    answers = []
+    for claimed in (known.sha256, UNKNOWN):
+        data = noise(known.size)
+        lie = Manifest(claimed, len(data), "opaque", (Part(Digest.of(data), len(data)),))
+        push = Push(site, known.repository, data, manifest=lie)
+        push.write(*push.digests).raise_for_status()
+        answer = push.make(sha256=claimed)
+        answers.append((answer.status_code, answer.text.replace(claimed, "").replace(push.sha256, "")))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 400
+    assert site.link(known.repository, "stolen.bin", known.sha256, known.size).status_code == 400
+
+
+def test_who_sends_every_object_has_the_file(site: Site, known: Push) -> None:
+    known.write(*known.digests).raise_for_status()
+    known.make().raise_for_status()
+    site.link(known.repository, "mine.bin", known.sha256, known.size).raise_for_status()
+    assert sha256(site.resolve(known.repository, "mine.bin", "bob").content) == known.sha256
+
+
+def test_what_one_repositorys_push_sent_is_not_anothers(site: Site, known: Push) -> None:
+    """Nor another user's, whatever name they give their upload."""
+    known.write(*known.digests).raise_for_status()
+    elsewhere = known.address.replace(known.repository, site.repository("bob"))
+    asked = {"objects": known.digests}
+    assert site.post(f"{elsewhere}/missing", "bob", json=asked).json()["objects"] == known.digests
+    assert site.post(f"{known.address}/missing", "alice", json=asked).status_code == 403
+
+
+def test_a_repository_that_became_private_admits_to_nothing_more(site: Site) -> None:
+    import sqlalchemy as sa
+
+    from tukar.catalog import tables
+
+    data = noise()
+    public = site.repository()
+    site.push_lfs(public, "a.bin", data)
+    push = Push(site, site.repository("bob"), data)
+    assert push.missing() == []
+    with site.hub.services.database.write() as tx:
+        mine = tables.repositories.c.name == public.split("/")[1]
+        tx.execute(sa.update(tables.repositories).where(mine).values(private=True))
+    later = Push(site, site.repository("bob"), data)
+    assert later.missing() == later.digests
+
+
+def test_files_are_listed_for_who_may_read_them(site: Site, secret: bytes) -> None:
+    target = site.repository(private=True)
+    for name in (target, "alice/nothing"):
+        answer = site.get(f"/api/models/{name}/objects/files/main", "bob")
+        assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "RepoNotFound")
+
+
+@pytest.mark.parametrize("who", ["alice reads", None])
+def test_a_token_that_only_reads_sends_nothing(site: Site, who: str | None) -> None:
+    push = Push(site, site.repository(), noise(), who=who)
+    push.who = who
+    for answer in (push.ask(), push.write(*push.digests), push.make(), push.end()):
+        assert answer.status_code in (401, 403)

@@ -22,6 +22,7 @@ FILL = {
     "branch": "main",
     "tag": "v1",
     "rest": "1",
+    "upload": "0" * 64,
 }
 STRANGERS = [None, "bob", "bob reads", "admin reads"]
 
@@ -53,6 +54,9 @@ def bodies(address: str) -> list[bytes]:
         "objects/batch": b'{"operation": "upload", "objects": [{"oid": "%s", "size": 1}]}' % (b"1" * 64),
         "commit": b'{"key": "header", "value": {"summary": "x"}}\n',
         "paths-info": b"paths=weights.bin",
+        "objects/read": b'{"objects": ["%s"]}' % (b"1" * 64),
+        "missing": b'{"objects": ["%s"]}' % (b"1" * 64),
+        "objects/uploads": b'{"files": [{"sha256": "%s", "size": 1, "manifest": "%s"}]}' % (b"1" * 64, b"1" * 64),
     }
     return [body for word, body in known.items() if word in address] + [b""]
 

@@ -53,11 +53,15 @@ def linkable(tx: Transaction, identity: Identity, digests: Iterable[str]) -> dic
 
     That is: what they sent themselves, and what is in a repository that they may read.
     """
-    reached = in_reach(identity, files.c.id)
-    if identity.user is not None:
-        sent = sa.exists().where(_COLUMNS.file_id == files.c.id, _COLUMNS.user_id == identity.user.id)
-        return _among(tx, digests, reached | sent)
-    return _among(tx, digests, reached)
+    return _among(tx, digests, may_have(identity, files.c.id))
+
+
+def may_have(identity: Identity, file_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """The condition that they sent a file, by the column of its row id, or that it is in reach."""
+    reached = in_reach(identity, file_id)
+    if identity.user is None:
+        return reached
+    return reached | sa.exists().where(_COLUMNS.file_id == file_id, _COLUMNS.user_id == identity.user.id)
 
 
 def in_reach(identity: Identity, file_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
@@ -71,8 +75,12 @@ def in_reach(identity: Identity, file_id: sa.ColumnElement[int]) -> sa.ColumnEle
 
 def held(tx: Transaction, repository_id: int, digests: Iterable[str]) -> dict[str, int]:
     """Of these sha256, those that some commit of the repository links, with the ids of the files."""
-    linked = sa.exists().where(_LINKS.file_id == files.c.id, _LINKS.repository_id == repository_id)
-    return _among(tx, digests, linked)
+    return _among(tx, digests, is_held(repository_id, files.c.id))
+
+
+def is_held(repository_id: int, file_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """The condition that some commit of the repository links a file, by the column of its row id."""
+    return sa.exists().where(_LINKS.file_id == file_id, _LINKS.repository_id == repository_id)
 
 
 def elsewhere(tx: Transaction, identity: Identity, repository_id: int, digests: Iterable[str]) -> set[str]:

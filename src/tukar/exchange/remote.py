@@ -46,7 +46,7 @@ class Source(Protocol):
     """Where objects come from."""
 
     def read(self, wanted: Sequence[Digest], start: Start | None = None) -> AbstractContextManager[Pieces]:
-        """A stream of these objects, at most ``OBJECTS_LIMIT``; the first goes on at ``start`` if it still is stored so.
+        """A stream of at most ``OBJECTS_LIMIT`` objects; the first goes on at ``start`` if it is still stored so.
 
         NotFound if one is not there for who asks; Unavailable, then and while the pieces are drawn, if it is cut.
         """

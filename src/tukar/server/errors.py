@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from tukar import errors
 from tukar.exchange.replies import OutdatedKey
 from tukar.gallery.routes import error_response
+from tukar.objects.stream import NotAsAnnounced
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ _TABLE: Final[tuple[tuple[type[errors.TukarError], int, str | None], ...]] = (
     (errors.Refused, 403, None),
     (errors.Unsupported, 501, None),
     (errors.Unavailable, 503, None),
+    (NotAsAnnounced, 400, None),  # the sender is at fault, and not what is stored here
     (errors.Corrupt, 500, "Corrupt"),
     (errors.TukarError, 500, None),
 )
@@ -95,7 +97,7 @@ def _look_up(error: errors.TukarError) -> tuple[int, str | None]:
 async def on_tukar_error(_: Request, error: Exception) -> Response:
     """What Tukar raised on purpose."""
     assert isinstance(error, errors.TukarError)  # noqa: S101 - registered for nothing else
-    if isinstance(error, errors.Corrupt):
+    if isinstance(error, errors.Corrupt) and not isinstance(error, NotAsAnnounced):
         _log.error("corrupt: %s", error.message)
     extra = {"Content-Range": f"bytes */{error.size}"} if isinstance(error, RangeNotSatisfiable) else None
     return response(error, extra)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
@@ -114,12 +114,9 @@ def tree(request: Request) -> Response:
         repository = repositories.get(tx, who, where)
         commit = revisions.resolve(tx, repository, param(request, "revision"))
         listed = trees.listing(tx, repository.id, commit.tree_oid, path, recursive=flag(query.get("recursive")))
-        limit = _limit(query.get("limit"), _EXPANDED_PAGE if expand else _TREE_PAGE)
-        start = _offset(query.get("cursor"))
-        page = listed[start : start + limit]
+        page, headers = page_of(request, listed, _EXPANDED_PAGE if expand else _TREE_PAGE)
         entries = _entries(request, tx, repository, page, commit if expand else None)
-    more = {"cursor": str(start + limit)} if start + limit < len(listed) else None
-    return JSONResponse(entries, headers=_next(request, more))
+    return JSONResponse(entries, headers=headers)
 
 
 async def paths_info(request: Request) -> Response:
@@ -261,6 +258,16 @@ def _offset(text: str | None) -> int:
     if not text.isascii() or not text.isdigit():
         raise Invalid(f"not a page: {text[:100]!r}")
     return int(text[:15])
+
+
+_T = TypeVar("_T")
+
+
+def page_of(request: Request, listed: Sequence[_T], largest: int = _TREE_PAGE) -> tuple[Sequence[_T], dict[str, str]]:
+    """What of a list the query asks for, and the headers that lead on."""
+    limit, start = _limit(request.query_params.get("limit"), largest), _offset(request.query_params.get("cursor"))
+    more = {"cursor": str(start + limit)} if start + limit < len(listed) else None
+    return listed[start : start + limit], _next(request, more)
 
 
 def _next(request: Request, more: dict[str, str] | None) -> dict[str, str]:

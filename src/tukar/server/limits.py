@@ -23,6 +23,7 @@ class Limit:
         return limiters.setdefault(self._name, CapacityLimiter(self._threads))
 
 
+ARRIVALS: Final = Limit("arrivals", 8)  # streams of objects: each waits for its client, and holds a block or two
 BODIES: Final = Limit("bodies", 2)  # large bodies that are parsed: a megabyte of JSON may take twenty in memory
 LANDINGS: Final = Limit("landings", 3)
 READS: Final = Limit("reads", 8)
