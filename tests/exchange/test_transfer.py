@@ -15,6 +15,7 @@ from tukar.exchange import transfer as transfers
 from tukar.exchange.remote import Busy
 from tukar.exchange.transfer import Moved, transfer
 from tukar.objects import holds
+from tukar.objects.arrivals import Arrivals
 from tukar.objects.index import FreedMeanwhile
 from tukar.storage.memory import MemoryStorage
 from tukar.testing.models import tiny_safetensors
@@ -301,3 +302,22 @@ def test_a_table_out_of_proportion_is_refused(giver: Side, taker: Side) -> None:
     frame = RECORD.pack(digest, 0, 0, 0, 1, 0, 3_000_000, 0, 3_000_000) + bytes(BLOCK.size)
     with pytest.raises(Corrupt, match="more than is taken in"):
         taker.destination().write([frame], [digest])
+
+
+class Crash(BaseException):
+    """The process dies."""
+
+
+def test_what_had_arrived_before_a_crash_is_used(giver: Side, taker: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it came, and the process died before it was put into a pack."""
+
+    def crash(_: Arrivals) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Arrivals, "seal", crash)
+        with pytest.raises(Crash):
+            move(giver, taker, *FILES)
+    again = move(giver, taker, *FILES)
+    assert again.sent == 0
+    finish(giver, taker, *FILES)

@@ -143,6 +143,8 @@ class LocalDestination:
                 holds.hold_objects(tx, self.owner, list(here.values()))
             lacking = [each for each in dict.fromkeys(digests) if each not in here and each not in arrivals.arrived]
             under_way = arrivals.under_way
+            if not lacking and under_way is None:
+                arrivals.seal()  # a crash may have come before that
         if under_way is None or under_way[0] not in lacking:
             return Wanted(tuple(lacking))
         lacking.remove(under_way[0])
@@ -168,6 +170,8 @@ class LocalDestination:
 
         Corrupt if it does not come out as announced; FreedMeanwhile if an object is not held for the owner.
         """
+        with self._arriving() as arrivals:
+            arrivals.finish()
         self._assembly.assemble(file.sha256, file.size, file.manifest, on_progress)
 
     def parts_of(self, file: Announced) -> dict[Digest, int]:

@@ -201,6 +201,11 @@ class Arrivals:
                 good = start + verifier.taken
         self._truncate(good)
 
+    def finish(self) -> None:
+        """Nothing more is wanted: drop what is here in part, and seal the rest."""
+        self._drop_partial()
+        self.seal()
+
     def seal(self) -> None:
         """Move the whole objects into a pack, known and held; the file begins anew. Nothing may be under way.
 
@@ -208,6 +213,8 @@ class Arrivals:
         """
         if self._partial is not None:
             raise RuntimeError("an object is under way")
+        if not self._whole:
+            return
         new = self._new()
         pack_id = secrets.token_hex(16)
         with self._database.write() as tx:
