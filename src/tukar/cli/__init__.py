@@ -17,6 +17,7 @@ from tukar.cli.receipt import receipt
 from tukar.cli.serve import serve
 from tukar.cli.show import show
 from tukar.cli.stats import stats
+from tukar.cli.swap import swap
 from tukar.cli.token import token
 from tukar.cli.user import user
 
@@ -33,5 +34,5 @@ def main() -> None:
     """
 
 
-for _command in (serve, push, pull, ls, show, check, gc, stats, user, token, peer, identity, receipt):
+for _command in (serve, push, pull, ls, show, check, gc, stats, user, token, peer, identity, swap, receipt):
     main.add_command(_command)
