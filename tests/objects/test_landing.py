@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tukar.database import Database, metadata
 from tukar.errors import Corrupt, Invalid, Unavailable
-from tukar.objects import landing as landing_module
+from tukar.objects import cutting
 from tukar.objects.index import FreedMeanwhile
 from tukar.objects.packs import CONTENT
 from tukar.objects.sources import BytesSource
@@ -250,7 +250,7 @@ def test_a_pack_is_full_by_its_footer_too(store: Store) -> None:
 
 
 def test_a_long_run_without_tensors_is_cut_and_a_tensor_is_not(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(landing_module, "_OPAQUE", 3000)
+    monkeypatch.setattr(cutting, "_OPAQUE", 3000)
     tensor = tiny_safetensors(0, {"weight": ("F32", (2000,))})
     store.land(noise(10_000), tensor)
     assert [store.read(sha256_of(content)) for content in (noise(10_000), tensor)] == [noise(10_000), tensor]

@@ -18,8 +18,8 @@ from tukar import formats
 from tukar.codecs.base import TensorView
 from tukar.database import Database, Transaction
 from tukar.errors import Corrupt, Invalid, TukarError
-from tukar.formats import Piece
-from tukar.objects import damage, index, manifests, registration
+from tukar.objects import cutting, damage, index, manifests, registration
+from tukar.objects.encoding import BLOCK_SIZE
 from tukar.objects.packing import Finished, Packing
 from tukar.objects.packs import CONTENT, MANIFEST, object_hasher
 from tukar.objects.proof import Proof
@@ -27,10 +27,7 @@ from tukar.objects.sources import BytesSource, SliceSource, steps
 from tukar.storage.base import Storage
 from tukar.types import ByteSource, Digest, Layout, Manifest, Part
 
-BLOCK_SIZE: Final = 1 << 20
 PACK_SIZE: Final = 128 << 20
-_OPAQUE: Final = 64 << 20  # bytes of a part that is no tensor: tables of blocks stay short, and packs near their size
-_TENSOR: Final = 64 << 30  # no tensor is so large; what claims to be is stored like opaque content
 _READ_ONCE: Final = 8 << 20  # what is longer is read a second time when it is encoded
 _GROUP_BYTES: Final = 16 << 20  # looked up together, and then read again while still in the page cache
 _GROUP_PIECES: Final = 2048
@@ -136,14 +133,13 @@ class Landing:
         return _Landed(manifest, digest, source, proof)
 
     def _pieces(self, source: ByteSource, layout: Layout) -> Iterator[_Piece]:
-        for run in formats.cut(layout, source.size):
-            for piece in _bounded(run):
-                window: ByteSource = SliceSource(source, piece.start, piece.stop)
-                if window.size <= _READ_ONCE:
-                    window = BytesSource(window.read(0, window.size))
-                dtype, shape = (piece.tensor.dtype, piece.tensor.shape) if piece.tensor else (None, ())
-                yield _Piece(_digest(window, CONTENT), TensorView(window, dtype, shape))
-                self.on_progress(window.size)
+        for piece in cutting.pieces(layout, source.size):
+            window: ByteSource = SliceSource(source, piece.start, piece.stop)
+            if window.size <= _READ_ONCE:
+                window = BytesSource(window.read(0, window.size))
+            dtype, shape = (piece.tensor.dtype, piece.tensor.shape) if piece.tensor else (None, ())
+            yield _Piece(_digest(window, CONTENT), TensorView(window, dtype, shape))
+            self.on_progress(window.size)
 
     def _store(self, pieces: Sequence[_Piece], kind: int) -> None:
         wanted = {piece.digest: piece.view for piece in pieces if piece.digest not in self._packing.objects}
@@ -197,15 +193,6 @@ class Landing:
         for sha256, landed in self._landed.items():
             ids[sha256] = registration.add_file(tx, landed.manifest, landed.manifest_digest, self.now, objects)
         return ids
-
-
-def _bounded(piece: Piece) -> Iterator[Piece]:
-    """The piece itself if it is a tensor or short; else it is cut further."""
-    if piece.stop - piece.start <= (_TENSOR if piece.tensor else _OPAQUE):
-        yield piece
-    else:
-        for start in range(piece.start, piece.stop, _OPAQUE):
-            yield Piece(start, min(start + _OPAQUE, piece.stop))
 
 
 def _groups(pieces: Iterator[_Piece]) -> Iterator[list[_Piece]]:

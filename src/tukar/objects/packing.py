@@ -10,21 +10,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
 
 from tukar.codecs.base import TensorView
-from tukar.codecs.choose import choose
-from tukar.codecs.raw import Raw
 from tukar.database import Database
 from tukar.errors import Corrupt
 from tukar.objects import index, registration
+from tukar.objects.encoding import codec_for
 from tukar.objects.index import Location
 from tukar.objects.packs import key, read_footer
 from tukar.objects.writing import PackWriter
 from tukar.storage.base import Storage
 from tukar.types import Digest
-
-_TINY: Final = 512  # bytes: what the object takes in the index is more than compression could save
 
 Finished = Callable[[], None]
 """Called, perhaps in another thread, when all packs but the one that is being written are durable."""
@@ -63,8 +59,7 @@ class Packing:
             pack = None
         if pack is None:
             pack = self._begin()
-        codec = choose(view, self.block_size) if view.data.size > _TINY else Raw()
-        record = pack.add(digest, kind, codec, view, self.block_size)
+        record = pack.add(digest, kind, codec_for(view, self.block_size), view, self.block_size)
         self.objects[digest] = Location(pack.id, record)
 
     def _begin(self) -> PackWriter:

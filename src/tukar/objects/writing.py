@@ -10,7 +10,8 @@ from typing import Final, Self
 
 from tukar.codecs.base import Codec, TensorView
 from tukar.errors import Corrupt
-from tukar.objects.packs import BLOCK, CONTENT, COUNT, HEADER, MAX_FOOTER, MAX_META, Record, encode_footer, key
+from tukar.objects.encoding import Encoding
+from tukar.objects.packs import COUNT, HEADER, MAX_FOOTER, Record, encode_footer, key
 from tukar.storage.base import Storage, Writer
 from tukar.types import Digest
 
@@ -42,19 +43,10 @@ class PackWriter:
 
     def add(self, digest: Digest, kind: int, codec: Codec, tensor: TensorView, block_size: int) -> Record:
         """Encode and append an object. Each block is decoded again: the digest of what comes out is noted."""
-        meta, blocks = codec.encode(tensor, (), block_size)
-        offset, size = self.size, tensor.data.size
-        # A block that is all of its object, and is stored as it is, has the object's digest.
-        whole = digest if kind == CONTENT and size <= block_size else None
-        table = bytearray()
-        for index, stored in enumerate(blocks):
-            raw_size = min(block_size, size - index * block_size)
-            table += _block_entry(codec, meta, stored, raw_size, whole)
+        offset, encoding = self.size, Encoding(digest, kind, codec, tensor, block_size)
+        for stored in encoding.blocks():
             self._write(stored)
-        if len(meta) > MAX_META or len(table) != -(-size // block_size) * BLOCK.size:
-            raise Corrupt(f"object {digest}: the codec {codec.name} gave {len(meta)} bytes of meta, or too few blocks")
-        stored_size = self.size - offset
-        return self._note(Record(digest, kind, size, codec.id, block_size, offset, stored_size, meta, bytes(table)))
+        return self._note(encoding.record(offset))
 
     def copy(self, record: Record, stored: Iterator[bytes | memoryview]) -> Record:
         """Append an object that is encoded already, its stored bytes in order."""
@@ -103,13 +95,3 @@ class PackWriter:
                 self._create.__exit__(type(failed), failed, failed.__traceback__)
                 raise
         self._create.__exit__(kind, error, trace)
-
-
-def _block_entry(codec: Codec, meta: bytes, stored: bytes, raw_size: int, whole: Digest | None) -> bytes:
-    if len(stored) == raw_size:  # stored as it is
-        digest = whole or Digest.of(stored)
-        return BLOCK.pack(len(stored), digest, digest)
-    if len(stored) > raw_size:
-        raise Corrupt(f"the codec {codec.name} made {len(stored)} bytes of a block of {raw_size}")
-    raw = codec.decode(meta, stored, raw_size, ())
-    return BLOCK.pack(len(stored), Digest.of(stored), Digest.of(raw))

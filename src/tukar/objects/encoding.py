@@ -1,0 +1,82 @@
+"""How an object is stored: its codec, its blocks and their digests. Whoever stores or sends an object does it so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from tukar.codecs.base import Codec, TensorView
+from tukar.codecs.choose import choose
+from tukar.codecs.raw import Raw
+from tukar.errors import Corrupt
+from tukar.objects.packs import BLOCK, CONTENT, MAX_META, Record
+from tukar.types import Digest
+
+BLOCK_SIZE: Final = 1 << 20
+
+_TINY: Final = 512  # bytes: what the object takes in the index is more than compression could save
+_KEPT: Final = 8 << 20  # raw bytes of an object whose blocks are kept, instead of being encoded a second time
+
+
+def codec_for(tensor: TensorView, block_size: int) -> Codec:
+    """The codec that an object lands with."""
+    return choose(tensor, block_size) if tensor.data.size > _TINY else Raw()
+
+
+class Encoding:
+    """An object as it is stored, block by block. Each block is decoded again: the digest of what comes out is noted.
+
+    Attributes:
+        table: the entries of the blocks that were drawn so far.
+    """
+
+    def __init__(self, digest: Digest, kind: int, codec: Codec, tensor: TensorView, block_size: int) -> None:
+        self._digest, self._kind, self._codec, self._block_size = digest, kind, codec, block_size
+        self._size = tensor.data.size
+        self._meta, self._blocks = codec.encode(tensor, (), block_size)
+        self._stored_size = 0
+        self.table = bytearray()
+
+    def blocks(self) -> Iterator[bytes]:
+        """The stored blocks, in order; once."""
+        # A block that is all of its object, and is stored as it is, has the object's digest.
+        whole = self._digest if self._kind == CONTENT and self._size <= self._block_size else None
+        for index, stored in enumerate(self._blocks):
+            raw_size = min(self._block_size, self._size - index * self._block_size)
+            self.table += _entry(self._codec, self._meta, stored, raw_size, whole)
+            self._stored_size += len(stored)
+            yield stored
+
+    def record(self, offset: int) -> Record:
+        """The object's record, once all blocks were drawn, with its first block at ``offset``."""
+        meta, table = self._meta, bytes(self.table)
+        if len(meta) > MAX_META or len(table) != -(-self._size // self._block_size) * BLOCK.size:
+            raise Corrupt(
+                f"object {self._digest}: the codec {self._codec.name} gave {len(meta)} bytes of meta, or too few blocks"
+            )
+        codec, stored_size = self._codec.id, self._stored_size
+        return Record(self._digest, self._kind, self._size, codec, self._block_size, offset, stored_size, meta, table)
+
+
+def encoded(
+    digest: Digest, kind: int, tensor: TensorView, block_size: int = BLOCK_SIZE
+) -> tuple[Record, Iterator[bytes]]:
+    """An object as it lands: its record, with offset 0, and its blocks. A large one is gone through twice."""
+    codec = codec_for(tensor, block_size)
+    first = Encoding(digest, kind, codec, tensor, block_size)
+    if tensor.data.size <= _KEPT:
+        kept = list(first.blocks())
+        return first.record(0), iter(kept)
+    for _ in first.blocks():
+        pass
+    return first.record(0), codec.encode(tensor, (), block_size)[1]
+
+
+def _entry(codec: Codec, meta: bytes, stored: bytes, raw_size: int, whole: Digest | None) -> bytes:
+    if len(stored) == raw_size:  # stored as it is
+        digest = whole or Digest.of(stored)
+        return BLOCK.pack(len(stored), digest, digest)
+    if len(stored) > raw_size:
+        raise Corrupt(f"the codec {codec.name} made {len(stored)} bytes of a block of {raw_size}")
+    raw = codec.decode(meta, stored, raw_size, ())
+    return BLOCK.pack(len(stored), Digest.of(stored), Digest.of(raw))
