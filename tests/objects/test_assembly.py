@@ -44,7 +44,7 @@ def hand_over(giver: Store, taker: Store, folder: Path) -> None:
         wanted = [Digest(row[0]) for row in tx.execute(sa.select(objects.c.digest))]
         found = index.locate(tx, wanted)
     with Arrivals(taker.database, taker.storage, folder, OWNER, NOW) as arrivals:
-        arrivals.take(stream.send(giver.storage, found.__getitem__, wanted), set(wanted), lambda _: None)
+        arrivals.take(stream.send(giver.storage, found.__getitem__, wanted), dict.fromkeys(wanted, 0), lambda _: None)
         arrivals.seal()
 
 

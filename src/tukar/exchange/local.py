@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,18 +151,17 @@ class LocalDestination:
         return Wanted((under_way[0], *lacking), under_way[1])
 
     def write(
-        self, pieces: Iterable[bytes], wanted: Sequence[Digest] | None, on_progress: Progress = lambda _: None
+        self, pieces: Iterable[bytes], wanted: Mapping[Digest, int] | None, on_progress: Progress = lambda _: None
     ) -> None:
         """Take a stream in; what came before an error stays. ``wanted`` is None where any object may come.
 
         Corrupt if something comes that is not what it should be; Busy if another stream comes for the owner;
         Incomplete if it ends before all has come.
         """
-        asked = None if wanted is None else set(wanted)
         with self._arriving() as arrivals:
-            arrivals.take(pieces, asked, on_progress)
+            arrivals.take(pieces, wanted, on_progress)
             arrivals.seal()
-            if asked is not None and not asked <= arrivals.taken:
+            if wanted is not None and not wanted.keys() <= arrivals.taken:
                 raise Incomplete
 
     def assemble(self, file: Announced, on_progress: Progress = lambda _: None) -> None:

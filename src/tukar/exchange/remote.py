@@ -6,7 +6,7 @@ over a folder of somebody who pushes or pulls (``cli``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -61,8 +61,10 @@ class Destination(Protocol):
         Busy if another transfer to the same place is under way.
         """
 
-    def write(self, pieces: Iterable[bytes], wanted: Sequence[Digest]) -> None:
-        """Take in a stream of the objects that were asked for. Whatever arrived before an error stays.
+    def write(self, pieces: Iterable[bytes], wanted: Mapping[Digest, int]) -> None:
+        """Take in a stream of the objects that were asked for, with their raw sizes, 0 where it is not known.
+
+        Whatever arrived before an error stays.
 
         Corrupt if something comes that was not asked for, or is not what it should be; Unavailable if not all came.
         """

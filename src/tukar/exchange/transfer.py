@@ -79,7 +79,7 @@ class _Transfer:
         wanted = _joined([self._missing(batch) for batch in batches(digests, OBJECTS_LIMIT)])
         start = wanted.start
         for portion in _portions(wanted.objects, digests):
-            self._move(Wanted(portion, start))
+            self._move(Wanted(portion, start), digests)
             start = None
         avoided = sum(digests.values()) - sum(digests[digest] for digest in wanted.objects)
         return Moved(self._sent, avoided, len(wanted.objects))
@@ -94,11 +94,11 @@ class _Transfer:
                 self.wait(pause)
         raise AssertionError("unreachable")
 
-    def _move(self, wanted: Wanted) -> None:
+    def _move(self, wanted: Wanted, sizes: Mapping[Digest, int]) -> None:
         portion, vain = wanted.objects, 0
         while wanted.objects:
             try:
-                self._pass_on(wanted)
+                self._pass_on(wanted, sizes)
                 return
             except _BREAKS as error:
                 failure: TukarError = error
@@ -109,9 +109,9 @@ class _Transfer:
             wanted = left
             self.wait(max(PAUSES[max(vain - 1, 0)], getattr(failure, "pause", 0.0)))
 
-    def _pass_on(self, wanted: Wanted) -> None:
+    def _pass_on(self, wanted: Wanted, sizes: Mapping[Digest, int]) -> None:
         with self.source.read(wanted.objects, wanted.start) as pieces:
-            self.destination.write(self._counted(pieces), wanted.objects)
+            self.destination.write(self._counted(pieces), {digest: sizes[digest] for digest in wanted.objects})
 
     def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:

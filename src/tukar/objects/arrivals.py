@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from tukar.types import Digest
 
 _SEAL_BYTES: Final = 64 << 20
 _PIECE: Final = 1 << 20
+_UNKNOWN_SIZE: Final = 64 << 20  # of an object whose size nobody knows beforehand: a manifest of a million parts
 _DOING: Final = "take in what arrives"
 
 Progress = Callable[[int], None]
@@ -95,8 +96,13 @@ class Arrivals:
             return None
         return self._partial.record.digest, Start(stream.name(self._partial.record), self._partial.taken)
 
-    def take(self, pieces: Iterable[bytes | memoryview], wanted: set[Digest] | None, on_progress: Progress) -> None:
-        """Take a stream in until it ends; ``wanted`` are the objects that were asked for, None if any may come.
+    def take(
+        self, pieces: Iterable[bytes | memoryview], wanted: Mapping[Digest, int] | None, on_progress: Progress
+    ) -> None:
+        """Take a stream in until it ends.
+
+        ``wanted`` are the objects that were asked for, with their raw sizes, 0 where it is not known; None if any may
+        come.
 
         What came before it ended, or before an error, stays. NotAsAnnounced if something comes that was not asked for,
         or is not what it should be; whatever ``pieces`` raises.
@@ -106,15 +112,15 @@ class Arrivals:
             if self._size >= _SEAL_BYTES or len(self._whole) >= MAX_RECORDS:
                 self.seal()
 
-    def _take_one(self, source: Input, wanted: set[Digest] | None, on_progress: Progress) -> bool:
+    def _take_one(self, source: Input, wanted: Mapping[Digest, int] | None, on_progress: Progress) -> bool:
         """Take the next object in; False at the end."""
         try:
             begun = stream.read_header(source)
             if begun is None:
                 return False
             record, start = begun
-            if wanted is not None and record.digest not in wanted:
-                raise Corrupt(f"object {record.digest} arrived and was not asked for")
+            if wanted is not None:
+                _check_asked(record, wanted)
             self._begin(record, start)
             on_progress(record.footer_size)
             self._receive(source, on_progress)
@@ -260,3 +266,12 @@ def _recall_object(verifier: Verifier, source: Input) -> None:
         if not data:
             return
         verifier.take(data)
+
+
+def _check_asked(record: Record, wanted: Mapping[Digest, int]) -> None:
+    """Before the first byte is taken: a lie about the length would otherwise show only after all of it had come."""
+    size = wanted.get(record.digest)
+    if size is None:
+        raise Corrupt(f"object {record.digest} arrived and was not asked for")
+    if record.size != size if size else record.size > _UNKNOWN_SIZE:
+        raise Corrupt(f"object {record.digest} arrives with {record.size} bytes, not {size or 'fewer'}")

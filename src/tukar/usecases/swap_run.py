@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -178,6 +179,7 @@ def _receive_files(
     services: Services, source: Source, context: JobContext, record: Record, files: Sequence[Announced], total: int
 ) -> Moved:
     """Objects first, those that say what files are made of before the others; then the files."""
+    _check_room(services, total)
     with services.database.read() as tx:
         given = holds.files_of(tx, record.leaving)
     destination = hand_over.destination(services, record.arriving, handing.admitted(given))
@@ -204,3 +206,14 @@ def _receive_files(
         destination.assemble(file, lambda _: context.checkpoint())
     fetched = manifests.sent + objects.sent
     return Moved(record.moved.fetched + fetched, max(0, total - fetched), total)
+
+
+def _check_room(services: Services, total: int) -> None:
+    """Unavailable if what comes cannot fit: better now than when the disk is full."""
+    services.arrivals.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(services.arrivals).free
+    if total > free:
+        raise Unavailable(
+            f"what comes has {total} bytes, and {free} are free on the disk of {services.arrivals}",
+            hint="make room, or cancel the swap",
+        )

@@ -9,6 +9,7 @@ from tukar.database import Transaction
 from tukar.errors import Conflict, Invalid, NotFound
 from tukar.exchange import identity as identities
 from tukar.exchange import protocol, swaps
+from tukar.exchange.authorisation import stranger
 from tukar.exchange.local import Given
 from tukar.exchange.offers import OFFER, Offer
 from tukar.exchange.peers import Peer
@@ -69,13 +70,15 @@ def _get(tx: Transaction, peer: Peer, swap_id: str) -> Record:
 def _begin(services: Services, tx: Transaction, peer: Peer, swap_id: str, envelope: Envelope) -> None:
     """A new offer.
 
-    1. It is an offer, and the peer's current key has signed it.
+    1. It is an offer of a peer that is trusted, whose current key has signed it.
     2. It is for this hub, by its current key, and names the peer's.
     3. It is the swap that is spoken of.
     4. It stands for a time that makes sense, by this hub's clock.
     5. The peer has not left too many others undecided.
     """
     # 1.
+    if not peer.is_trusted:
+        raise stranger()
     if envelope.payload_type != OFFER:
         raise NotFound("no such swap")
     offer = Offer.read(verify(envelope, OFFER, [peer.public_key], [peer.public_key.fingerprint]))
