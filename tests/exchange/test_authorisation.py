@@ -189,6 +189,7 @@ MALFORMED: dict[str, Callable[[Scene], str]] = {
     "base64 of no length": lambda s: "Tukar-Hub A.A",
     "bits left over": lambda s: f"Tukar-Hub {b64(s.call.payload())}.{b64(bytes(64))[:-1]}B",
     "huge": lambda s: "Tukar-Hub " + "A" * 10_000_000 + ".AA",
+    "a long signature": lambda s: s.header() + "A" * 10_000,
     "no JSON": lambda s: sealed(s, b"\x00\xff"),
     "not an object": lambda s: sealed(s, b"[]"),
     "spaces": lambda s: sealed(s, s.call.payload().replace(b":", b": ")),

@@ -4,6 +4,7 @@ import hashlib
 import json
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from tukar.server.requests import with_body
 from tukar.signing import SigningKey
 
 from .fronts import answering, behind_prefix
-from .site import Clock, serve
+from .site import Clock, listen, serve
 
 PIECES = [b"x" * 300_000, b"y", b"z" * 100_000]
 
@@ -293,6 +294,35 @@ def test_nobody_is_sent_elsewhere(answer: str) -> None:
         fetch_identity(url)
 
 
+def test_a_silent_hub_is_given_up() -> None:
+    asks: list[Callable[[HubClient], object]] = [
+        lambda client: client.get("/x"),
+        lambda client: client.post("/x", b"{}"),
+        lambda client: client.stream("/x", b"{}").__enter__(),
+    ]
+    with listen() as listener:  # connections wait there for ever
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for ask in asks:
+            with client_of(url, patience=0.05) as client, pytest.raises(Unavailable):
+                ask(client)
+
+
+def test_a_stream_that_falls_silent_is_cut() -> None:
+    with listen() as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        client = client_of(url, patience=0.5)
+
+        def say_a_little() -> socket.socket:
+            connection, _ = listener.accept()
+            connection.sendall(CHUNKED)
+            return connection
+
+        with ThreadPoolExecutor(1) as pool:
+            said = pool.submit(say_a_little)
+            with client, client.stream("/x", b"{}") as pieces, said.result(), pytest.raises(Cut):
+                b"".join(pieces)
+
+
 def test_what_is_no_identity_is_refused() -> None:
     for body in (b"{}", b"<html>", b"[" * 100_000, b"0" * (1 << 21)):
         answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
@@ -300,6 +330,6 @@ def test_what_is_no_identity_is_refused() -> None:
             fetch_identity(url)
 
 
-def client_of(url: str) -> HubClient:
+def client_of(url: str, patience: float = 60.0) -> HubClient:
     key = SigningKey.generate()
-    return HubClient(url, key, SigningKey.generate().public.fingerprint)
+    return HubClient(url, key, SigningKey.generate().public.fingerprint, patience=patience)

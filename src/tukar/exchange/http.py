@@ -26,7 +26,6 @@ PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before what failed is tried
 PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})  # statuses of what may succeed later
 AGENT: Final = f"tukar/{__version__}"
 _LONGEST_PAUSE: Final = 60.0
-_ASKING: Final = httpx.Timeout(60.0, connect=10.0, read=120.0)
 _REPLY_LIMIT: Final = 64 << 20
 _PAGES_LIMIT: Final = 10_000
 
@@ -59,8 +58,8 @@ class Remote:
     Args:
         endpoint: which hub, and the token to show it.
         credentials: what to show it instead; then every body is whole bytes.
-        patience: seconds that the hub may stay silent after it was sent something; None for as long as it takes, which
-            may be minutes, to store it: if it is gone, the keep-alive probes show that.
+        patience: seconds that the hub may stay silent; None for two minutes where something is asked of it, and for as
+            long as it takes where it is to store something: if it is gone, the keep-alive probes show that.
     """
 
     def __init__(
@@ -68,6 +67,7 @@ class Remote:
     ) -> None:
         self.endpoint, self._credentials = endpoint, credentials
         self._storing = httpx.Timeout(60.0, connect=10.0, read=patience)
+        self._asking = httpx.Timeout(60.0, connect=10.0, read=patience or 120.0)
         transport = httpx.HTTPTransport(
             verify=ssl.create_default_context(), trust_env=False, socket_options=_keep_alive()
         )
@@ -175,7 +175,7 @@ class Remote:
 
     def _once(self, method: str, address: str, content: Content, headers: Mapping[str, str]) -> Reply:
         body = content() if callable(content) else content
-        timeout = _ASKING if method == "GET" else self._storing
+        timeout = self._asking if method == "GET" else self._storing
         with self._client.stream(method, address, content=body, headers=dict(headers), timeout=timeout) as response:
             pieces, size = [], 0
             for piece in response.iter_raw():

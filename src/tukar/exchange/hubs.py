@@ -20,7 +20,9 @@ from tukar.signing.successions import MAX_DOCUMENT
 
 IDENTITY_PATH: Final = "/api/tukar/identity"
 
-_PATIENCE: Final = 60.0  # seconds without a byte of an answer
+PATIENCE: Final = 60.0
+"""Seconds without a byte of an answer after which a hub is given up."""
+
 _PIECE: Final = 256 << 10
 _ERROR_LIMIT: Final = 1 << 20
 
@@ -33,16 +35,25 @@ class HubClient:
         key: this hub's.
         peer: the key by which the other is known; only the hub that has it takes the requests.
         clock: seconds since the epoch.
+        patience: seconds that the other may stay silent.
 
     Raises, each method: the other hub's errors as those of ``tukar.errors``, OutdatedKey if it has another key by now;
     Invalid for an answer that is none; Unavailable if it does not answer. Redirects are not followed. An answer shows
     nothing by itself of who gave it: statements are signed, and objects have digests.
     """
 
-    def __init__(self, url: str, key: SigningKey, peer: Fingerprint, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: SigningKey,
+        peer: Fingerprint,
+        clock: Callable[[], float] = time.time,
+        patience: float = PATIENCE,
+    ) -> None:
         self._endpoint = Endpoint(checked(url, "the peer's address"))
         self._credentials = HubCredentials(key, peer, clock)
-        self._remote = Remote(self._endpoint, self._credentials, _PATIENCE)
+        self._remote = Remote(self._endpoint, self._credentials, patience)
+        self._patience = patience
 
     def __enter__(self) -> Self:
         return self
@@ -64,11 +75,11 @@ class HubClient:
     def stream(self, path: str, body: bytes, kind: str = "application/json") -> Iterator[Iterator[bytes]]:
         """POST a body; the answer piece by piece, over a connection of its own. Not tried again.
 
-        Cut if the connection ends before the answer does, or nothing comes for a minute; then, too, while the pieces
+        Cut if the connection ends before the answer does, or nothing comes for too long; then, too, while the pieces
         are drawn.
         """
         scheme, host, port = origin(self._endpoint.url)
-        connection = connection_to(scheme, host or "", port)
+        connection = connection_to(scheme, host or "", port, self._patience)
         try:
             with _told(self._endpoint):
                 response = self._open(connection, path, body, kind)
@@ -106,7 +117,7 @@ def fetch_identity(url: str) -> IdentityDocument:
         Unavailable: it does not answer.
     """
     endpoint = Endpoint(checked(url, "the peer's address"))
-    with Remote(endpoint) as remote, _told(endpoint):
+    with Remote(endpoint, patience=PATIENCE) as remote, _told(endpoint):
         body = remote.get(IDENTITY_PATH).body
         if len(body) > MAX_DOCUMENT:
             raise malformed(f"its identity has {len(body)} bytes")

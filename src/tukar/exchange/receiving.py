@@ -148,11 +148,11 @@ class Receiver:
         return body
 
 
-def connection_to(scheme: str, host: str, port: int | None) -> HTTPConnection:
-    """A connection, not yet made, that is given up when nothing has come for a minute."""
+def connection_to(scheme: str, host: str, port: int | None, patience: float = _TIMEOUT) -> HTTPConnection:
+    """A connection, not yet made, that is given up when nothing has come for ``patience`` seconds."""
     if scheme == "https":
-        return HTTPSConnection(host, port, timeout=_TIMEOUT, context=ssl.create_default_context())
-    return HTTPConnection(host, port, timeout=_TIMEOUT)
+        return HTTPSConnection(host, port, timeout=patience, context=ssl.create_default_context())
+    return HTTPConnection(host, port, timeout=patience)
 
 
 def _joined(address: str, location: str) -> str:
