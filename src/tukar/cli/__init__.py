@@ -14,6 +14,7 @@ from tukar.cli.peer import peer
 from tukar.cli.pull import pull
 from tukar.cli.push import push
 from tukar.cli.receipt import receipt
+from tukar.cli.request import request
 from tukar.cli.serve import serve
 from tukar.cli.show import show
 from tukar.cli.stats import stats
@@ -34,5 +35,5 @@ def main() -> None:
     """
 
 
-for _command in (serve, push, pull, ls, show, check, gc, stats, user, token, peer, identity, swap, receipt):
+for _command in (serve, push, pull, ls, show, check, gc, stats, user, token, peer, identity, swap, request, receipt):
     main.add_command(_command)

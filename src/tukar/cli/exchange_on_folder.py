@@ -9,9 +9,12 @@ from typing import Any
 from tukar.cli.administration import Administration, Value
 from tukar.cli.exchanging import Place
 from tukar.cli.on_folder import OnFolder
+from tukar.exchange.requests import Entry
 from tukar.server.swaps import proposal as read_proposal
 from tukar.server.swaps import swap_value
-from tukar.usecases import swap
+from tukar.server.wishes import request_value
+from tukar.server.wishes import wish as read_wish
+from tukar.usecases import request, swap
 from tukar.usecases.services import Services
 
 
@@ -56,3 +59,23 @@ class ExchangeOnFolder:
     def cancel(self, id_: str, reason: str) -> Value:
         """As Exchange."""
         return swap_value(swap.cancel(self._services, self.hub.identity, id_, reason))
+
+    def requests(self, *, everything: bool) -> list[Value]:
+        """As Exchange."""
+        found = request.listing(self._services, self.hub.identity, everything=everything)
+        return [self._request(entry) for entry in found]
+
+    def request(self, id_: str) -> Value:
+        """As Exchange."""
+        return self._request(request.get(self._services, self.hub.identity, id_))
+
+    def make_request(self, wish: dict[str, Any]) -> Value:
+        """As Exchange."""
+        return self._request(request.make(self._services, self.hub.identity, *read_wish(wish)))
+
+    def withdraw_request(self, id_: str) -> Value:
+        """As Exchange."""
+        return self._request(request.withdraw(self._services, self.hub.identity, id_))
+
+    def _request(self, entry: Entry) -> Value:
+        return request_value(entry, self._services.clock())

@@ -12,10 +12,11 @@ from tukar.exchange.http import Remote, quoted
 from tukar.exchange.replies import Fields
 
 _SWAPS: Final = "/api/tukar/swaps"
+_REQUESTS: Final = "/api/tukar/requests"
 
 
 class ExchangeOverHttp:
-    """Asks the routes of ``server.swaps``."""
+    """Asks the routes of ``server.swaps`` and ``server.wishes``."""
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
@@ -50,6 +51,24 @@ class ExchangeOverHttp:
         """As Exchange."""
         return _swap(self._post(f"{_SWAPS}/{quoted(id_)}/cancel", {"reason": reason}))
 
+    def requests(self, *, everything: bool) -> list[Value]:
+        """As Exchange."""
+        query = {"all": "true"} if everything else None
+        return [_request(item) for item in Fields.each(self._remote.get(_REQUESTS, query).json())]
+
+    def request(self, id_: str) -> Value:
+        """As Exchange."""
+        return _request(self._remote.get(f"{_REQUESTS}/{quoted(id_)}").fields())
+
+    def make_request(self, wish: dict[str, Any]) -> Value:
+        """As Exchange."""
+        return _request(self._post(_REQUESTS, wish))
+
+    def withdraw_request(self, id_: str) -> Value:
+        """As Exchange."""
+        path = f"{_REQUESTS}/{quoted(id_)}"
+        return _request(self._remote.request("DELETE", path, repeatable=False).fields())
+
     def _post(self, path: str, value: dict[str, Any]) -> Fields:
         return self._remote.request("POST", path, json=value, repeatable=False).fields()
 
@@ -78,6 +97,14 @@ def _place(found: Fields) -> Value:
         **{name: found.text(name) for name in ("type", "from", "to")},
         "private": found.value.get("private") is True,
     }
+
+
+def _request(found: Fields) -> Value:
+    texts = {name: found.text(name) for name in ("id", "state", "hub", "text", "made", "expires")}
+    optional = {name: _optional(found, name) for name in ("task", "licence", "base_model", "swap")}
+    told = found.inner("evaluation")
+    evaluation = {name: told.text(name) for name in ("sha256", "metric", "at_least")} if told.value else None
+    return {**texts, **optional, "evaluation": evaluation, "envelope": dict(found.inner("envelope").value)}
 
 
 def _optional(found: Fields, name: str) -> str | None:

@@ -59,6 +59,18 @@ class Exchange(Protocol):
     def cancel(self, id_: str, reason: str) -> Value:
         """Cancel a swap."""
 
+    def requests(self, *, everything: bool) -> list[Value]:
+        """This hub's open requests, or all of them, the newest first."""
+
+    def request(self, id_: str) -> Value:
+        """One, by its id or 6 digits and more of its beginning."""
+
+    def make_request(self, wish: dict[str, Any]) -> Value:
+        """Ask for a model; the fields are those of the HTTP API."""
+
+    def withdraw_request(self, id_: str) -> Value:
+        """Ask for it no more."""
+
 
 @contextmanager
 def exchange(data: Path | None = None) -> Iterator[Exchange]:

@@ -7,15 +7,17 @@ from typing import Any, Final
 
 import click
 
-from tukar.cli import options, swap_view
+from tukar.cli import options, request_view, swap_view
 from tukar.cli.administration import Value
 from tukar.cli.exchanging import Exchange, Place, exchange
 from tukar.cli.failures import FAILED
 from tukar.cli.output import Output
+from tukar.cli.peer_requests import of_peer
 from tukar.cli.waiting import wait
 from tukar.errors import Invalid
 from tukar.types import RepoId, RepoType
 
+_ID: Final = 64  # digits
 _DOWN: Final = "the other hub is told once this one runs"
 
 _into_option = click.option(
@@ -77,10 +79,9 @@ def offer(
         "private": private,
         "note": note,
         "seconds": int(expires),
-        "request": request,
     }
     with exchange() as hub:
-        made = hub.offer(asked)
+        made = hub.offer(asked | {"request": _request_id(hub, peer, request)})
     told = f"offered {made['peer']} the swap {made['id'][:12]}; it stands until {swap_view.until(made)}"
     output.show(made, told, f"how it stands: tukar swap status {made['id'][:12]}")
 
@@ -97,7 +98,8 @@ def inbox(data: Path | None, output: Output) -> None:
     """
     with exchange(data) as hub:
         found = [each for each in hub.swaps() if swap_view.waits_for_us(each)]
-        blocks = [block for each in found for block in swap_view.waiting(each, hub.hub)]
+        asked = {each["id"]: each["text"] for each in hub.requests(everything=True)} if found else {}
+        blocks = [block for each in found for block in swap_view.waiting(each, hub.hub, asked)]
     output.show(found, *(blocks or ["no offer waits for your decision"]))
 
 
@@ -201,6 +203,14 @@ def _told(found: Value, data: Path | None, output: Output) -> None:
     output.show(found, found["says"])
     if data is not None:
         output.note(_DOWN)
+
+
+def _request_id(hub: Exchange, peer: str, text: str) -> str:
+    """The whole id of a request of the peer, or of this hub, of which the beginning is given."""
+    if len(text) in (0, _ID):
+        return text
+    known = {each["id"]: each for each in (*of_peer(hub.hub, peer), *hub.requests(everything=False))}
+    return str(request_view.the_one(list(known.values()), text)["id"])
 
 
 def _reference(text: str, kind: RepoType) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tukar.cli.administration import Administration, Value
 from tukar.cli.output import Table, date_text, size_text
@@ -63,10 +63,16 @@ def everything(swap: Value) -> Iterator[str | Table]:
         yield from _receipts(swap)
 
 
-def waiting(swap: Value, hub: Administration) -> Iterator[str | Table]:
-    """An offer that waits for a decision, with what accepting it means."""
+def waiting(swap: Value, hub: Administration, asked: Mapping[str, str]) -> Iterator[str | Table]:
+    """An offer that waits for a decision, with what accepting it means.
+
+    Args:
+        asked: the texts of this hub's requests, by their ids.
+    """
     yield f"offer {swap['id']} of {swap['peer']}, stands until {until(swap)}"
     yield from _words(swap)
+    if swap["request"] in asked:
+        yield f"you asked for: {asked[swap['request']]}"
     yield from _side("you would give", [_known(item, hub) for item in given(swap)])
     yield from _side("you would get", coming(swap))
     yield f"to accept: tukar swap accept {swap['id'][:12]}; to refuse: tukar swap refuse {swap['id'][:12]}"

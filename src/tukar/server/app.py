@@ -29,6 +29,7 @@ from tukar.server import (
     repos,
     resolve,
     swaps,
+    wishes,
     xet,
     xet_uploads,
 )
@@ -45,7 +46,22 @@ async def _lifespan(_: Starlette) -> AsyncIterator[None]:
 
 def build_app(hub: Hub) -> Starlette:
     """The app that serves ``hub``, which stays the caller's to close."""
-    groups = (admin, peers, swaps, exchange, repos, xet, xet_uploads, lfs, commits, info, objects, resolve, missing)
+    groups = (
+        admin,
+        peers,
+        swaps,
+        wishes,
+        exchange,
+        repos,
+        xet,
+        xet_uploads,
+        lfs,
+        commits,
+        info,
+        objects,
+        resolve,
+        missing,
+    )
     routes: list[BaseRoute] = [route for group in groups for route in group.routes]
     routes += pages  # last: they match whatever has two parts
     app = Starlette(
