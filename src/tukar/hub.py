@@ -44,6 +44,7 @@ from tukar.usecases import accounts, background
 from tukar.usecases.services import Services
 
 _SIGNING: Final = "signing"
+_POLL, _SHORTEST_POLL = 5.0, 0.05  # seconds between two looks at which jobs are due
 _log = logging.getLogger(__name__)
 
 
@@ -133,6 +134,7 @@ def _compose(config: Config, database: Database, clock: Callable[[], float]) -> 
         recurring=background.recurring(config),
         clock=clock,
         threads=background.THREADS,
+        poll_seconds=min(_POLL, max(_SHORTEST_POLL, config.swap_pause)),
     )
     return Hub(config, services, bytes.fromhex(secret), spool, runner, token)
 

@@ -30,6 +30,10 @@ _NOTE_LIMIT: Final = 4000  # characters
 _OID: Final = re.compile(r"[0-9a-f]{40}")
 _NONCE: Final = re.compile(r"[0-9a-f]{32}")
 
+CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What a terminal or a page would obey and not show: controls, and what turns the direction of text."""
+_LAYOUT: Final = str.maketrans("\n\r\t", "   ")
+
 EndingKind = Literal["refused", "cancelled"]
 
 
@@ -100,6 +104,9 @@ class Item:
         paths = [file.path for file in self.files]
         if paths != sorted(set(paths)):
             raise Invalid(f"the files of {self.repository} are not in the order of their paths, each once")
+        folders = {path[: slash.start()] for path in paths for slash in re.finditer("/", path)}
+        if not folders.isdisjoint(paths):
+            raise Invalid(f"{self.repository} has a file where it has a folder: {min(folders & set(paths))[:200]!r}")
 
     @property
     def size(self) -> int:
@@ -126,11 +133,11 @@ class Item:
     def read(cls, value: Value) -> Self:
         """Invalid if it is not an item as ``value`` writes it."""
         read = Fields("an item", value, ["commit", "files", "licence", "repository", "tags", "type"])
-        tags = [_text(tag, "a tag", 200) for tag in read.items("tags", _TAGS_LIMIT)]
+        tags = [_line(_text(tag, "a tag", 200), "a tag") for tag in read.items("tags", _TAGS_LIMIT)]
         return cls(
             _repo_id(read),
             _matching(_OID, read.text("commit", 40), "git's id of a commit"),
-            read.text("licence", 200),
+            _line(read.text("licence", 200), "the licence"),
             tuple(tags),
             tuple(FileItem.read(file) for file in read.items("files", FILES_LIMIT)),
         )
@@ -155,7 +162,7 @@ class Reference:
     def read(cls, value: Value) -> Self:
         """Invalid if it is not a reference as ``value`` writes it."""
         read = Fields("a reference", value, ["repository", "revision", "type"])
-        return cls(_repo_id(read), read.text("revision", 200))
+        return cls(_repo_id(read), _line(read.text("revision", 200), "a revision"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +225,7 @@ class Offer:
             read.integer("expires_at"),
             tuple(Item.read(item) for item in read.items("give", ITEMS_LIMIT)),
             tuple(Reference.read(item) for item in read.items("take", ITEMS_LIMIT)),
-            read.text("note", _NOTE_LIMIT),
+            _words(read.text("note", _NOTE_LIMIT), "the note"),
             read.sha256("request") if read.text("request", 64) else "",
         )
         if not offer.give and not offer.take:
@@ -276,7 +283,7 @@ class Ending:
         kind = read.text("kind", 20)
         for known in get_args(EndingKind):
             if kind == known:
-                return cls(read.sha256("swap"), known, read.text("reason", _NOTE_LIMIT))
+                return cls(read.sha256("swap"), known, _words(read.text("reason", _NOTE_LIMIT), "the reason"))
         raise Invalid(f"not an ending of a swap: {kind!r}")
 
 
@@ -340,6 +347,19 @@ def _repo_id(read: Fields) -> RepoId:
 def _matching(pattern: re.Pattern[str], text: str, what: str) -> str:
     if not pattern.fullmatch(text):
         raise Invalid(f"not {what}: {text[:80]!r}")
+    return text
+
+
+def _line(text: str, what: str) -> str:
+    """Text that can be shown in one line."""
+    if CONTROLS.search(text):
+        raise Invalid(f"{what} has a control character: {text[:80]!r}")
+    return text
+
+
+def _words(text: str, what: str) -> str:
+    """Text that people wrote: it may have several lines."""
+    _line(text.translate(_LAYOUT), what)
     return text
 
 

@@ -121,6 +121,8 @@ class Arrivals:
             record, start = begun
             if wanted is not None:
                 _check_asked(record, wanted)
+                if record.digest in self.taken:  # or the stream could go on for ever
+                    raise Corrupt(f"object {record.digest} arrived twice")
             self._begin(record, start)
             on_progress(record.footer_size)
             self._receive(source, on_progress)

@@ -46,7 +46,7 @@ def handlers(services: Services, config: Config) -> Mapping[str, Handler]:
             return asdict(collect(services, grace, window))
 
     def run_swap(context: JobContext) -> Json:
-        return drive(services, meet, context)
+        return drive(services, meet, context, config.swap_pause)
 
     return {CHECK: run_check, GC: run_gc, SWAP: run_swap}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 
 import sqlalchemy as sa
 
@@ -13,12 +14,13 @@ from tukar.catalog.repositories import RepositoryExists
 from tukar.catalog.values import ANONYMOUS, Commit, Entry, Identity, Repository, User
 from tukar.database import Transaction
 from tukar.errors import Corrupt, Invalid
-from tukar.exchange.offers import FILES_LIMIT, FileItem, Item, Reference
+from tukar.exchange.offers import CONTROLS, FILES_LIMIT, FileItem, Item, Reference
 from tukar.exchange.swaps import Target
 from tukar.objects.scopes import Scope, manifests_of
 from tukar.types import RepoId
 from tukar.usecases.services import Services
 
+NAME_LIMIT = 96  # characters, as in `tukar.types.check_name`
 _LICENCE_TAGS = ("license:", "licence:", "base_model:")
 
 
@@ -36,7 +38,7 @@ def item_of(services: Services, tx: Transaction, identity: Identity, reference: 
     return Item(
         RepoId(repository.namespace, repository.name, repository.type),
         commit.oid,
-        (card.license or "")[:200],
+        _shown((card.license or "")[:200]),
         _tags(card),
         tuple(sorted(_file_items(tx, entries), key=lambda file: file.path)),
     )
@@ -67,7 +69,12 @@ def _tags(card: Card) -> tuple[str, ...]:
         value = card.metadata.get(name)
         if isinstance(value, str):
             told.append(f"{name}:{value}")
-    return tuple(dict.fromkeys(tag[:200] for tag in told))[:100]
+    return tuple(dict.fromkeys(_shown(tag[:200]) for tag in told))[:100]
+
+
+def _shown(text: str) -> str:
+    """Without what a statement may not have."""
+    return CONTROLS.sub(" ", text)
 
 
 def file_ids(tx: Transaction, repository: Repository, item: Item) -> dict[str, int]:
@@ -90,8 +97,11 @@ def only(file_ids: Mapping[str, int]) -> Scope:
 
 
 def check(services: Services, item: Item) -> None:
-    """Corrupt unless the files of an item, which are here, have the git ids that were announced."""
+    """Corrupt unless the files of an item, which are here, have the sizes and git ids that were announced."""
     for file in item.files:
+        size = services.objects.open_sha256(file.sha256).size
+        if size != file.size:
+            raise Corrupt(f"{file.path!r} is announced with {file.size} bytes and has {size}")
         if file.lfs:
             oid = git.lfs_oid(file.sha256, file.size)
         else:
@@ -136,12 +146,21 @@ def publish(
 
 
 def _create(tx: Transaction, target: Target, suffix: str, now: float) -> Repository:
-    wanted = target.repo_id
-    try:
-        return repositories.create(tx, wanted, private=target.private, now=now)
-    except RepositoryExists:
-        other = RepoId(wanted.namespace, f"{wanted.name[: 95 - len(suffix)]}-{suffix}", wanted.type)
-        return repositories.create(tx, other, private=target.private, now=now)
+    for name in _names(target.repo_id.name, suffix):
+        wanted = RepoId(target.repo_id.namespace, name, target.repo_id.type)
+        try:
+            return repositories.create(tx, wanted, private=target.private, now=now)
+        except RepositoryExists:
+            continue
+    raise AssertionError("unreachable")
+
+
+def _names(name: str, suffix: str) -> Iterator[str]:
+    """The name, and others for where it is taken; all of them keep to the rules for names."""
+    yield name
+    for number in itertools.count():
+        ending = f"-{suffix}-{number}" if number else f"-{suffix}"
+        yield name[: NAME_LIMIT - len(ending)].rstrip("-.") + ending
 
 
 def is_taken(tx: Transaction, repo_id: RepoId) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final, Protocol
 
-from tukar.errors import Conflict, Corrupt, Invalid, NotFound, Refused, TukarError, Unavailable
+from tukar.errors import Conflict, Corrupt, Invalid, NotFound, TukarError, Unavailable
 from tukar.exchange import identity, peers, protocol, swaps
 from tukar.exchange.hubs import HubClient, fetch_identity
 from tukar.exchange.local import Announced
@@ -27,12 +27,15 @@ from tukar.signing import Envelope
 from tukar.types import Digest
 from tukar.usecases import hand_over, handing
 from tukar.usecases.services import Services
-from tukar.usecases.swap_steps import apply, hear, say, sweep, wake
+from tukar.usecases.swap_steps import apply, hear, rehearse, say, sweep, wake
 
 IDLE: Final = 7 * 86_400.0
 """Seconds without any progress after which an accepted swap is given up, where that is still possible."""
-_SOON, _LATE, _GROWTH = 2.0, 300.0, 0.2  # seconds until it is looked at again, growing with how long nothing happened
+PAUSE: Final = 2.0
+"""Seconds until a swap is looked at again, at first: longer, the longer nothing has happened."""
+_LATE, _GROWTH = 300.0, 0.2
 _TRIES: Final = 3
+_WATCH: Final = 1.0  # seconds between two looks at whether what comes is still wanted
 _LOOK: Final = 0.2  # seconds, in a pause, between two looks at whether to stop
 
 
@@ -65,8 +68,11 @@ Meet = Callable[[Services, Peer], AbstractContextManager[PeerHub]]
 """How to reach a peer."""
 
 
-def drive(services: Services, meet: Meet, context: JobContext) -> Json:
-    """The job: go on with a swap as far as it goes now; if it has not ended, it is looked at again later."""
+def drive(services: Services, meet: Meet, context: JobContext, soonest: float = PAUSE) -> Json:
+    """The job: go on with a swap as far as it goes now; if it has not ended, it is looked at again later.
+
+    Not before ``soonest`` seconds have passed.
+    """
     swap_id = str(context.payload["swap"])
     record = _load(services, swap_id)
     while record is not None:
@@ -79,7 +85,7 @@ def drive(services: Services, meet: Meet, context: JobContext) -> Json:
     sweep(services, record)
     if record.is_open or not record.swap.settled:
         now = services.clock()
-        pause = min(max(_SOON, (now - record.changed_at) * _GROWTH), _LATE)
+        pause = min(max(soonest, (now - record.changed_at) * _GROWTH), _LATE)
         with services.database.write() as tx:
             wake(tx, swap_id, now, run_at=now + pause)
     return {"state": record.swap.state.value, "error": record.error}
@@ -102,7 +108,7 @@ def _once(services: Services, meet: Meet, context: JobContext, record: Record) -
             if current is not None and current.swap.state is State.ACCEPTED and not current.swap.arrived:
                 _fetch(services, hub, context, current)
                 _talk(services, hub, _load(services, record.id) or current)
-    except (Unavailable, Refused, Conflict) as error:
+    except TukarError as error:  # whatever the other hub answers, it is asked again later
         _note(services, record.id, error)
     return _load(services, record.id)
 
@@ -145,7 +151,10 @@ def _note(services: Services, swap_id: str, error: TukarError) -> None:
         record = swaps.find(tx, swap_id)
         if record is not None:
             text = f"{error.message} ({error.hint})" if error.hint else error.message
-            swaps.save(tx, record.with_(error=text[:2000]))
+            shown = "".join(
+                char if char.isprintable() else " " for char in text[:2000]
+            )  # the other hub may have said it
+            swaps.save(tx, record.with_(error=shown))
 
 
 def _fetch(services: Services, hub: PeerHub, context: JobContext, record: Record) -> None:
@@ -154,6 +163,7 @@ def _fetch(services: Services, hub: PeerHub, context: JobContext, record: Record
         moved = _receive(services, hub.objects(record.id), context, record)
         for item in record.coming:
             handing.check(services, item)
+        rehearse(services, record)
     except (Corrupt, Invalid) as error:
         _step(services, record, Act.FAILED, error.message)
         return
@@ -183,13 +193,14 @@ def _receive_files(
     with services.database.read() as tx:
         given = holds.files_of(tx, record.leaving)
     destination = hand_over.destination(services, record.arriving, handing.admitted(given))
-    done = 0
+    done, watch = 0, _Watch(services, record.id)
 
     def advance(size: int) -> None:
         nonlocal done
         done += size
         context.progress(done, total, note=f"swap {record.id[:12]}")
         context.checkpoint()
+        watch()
 
     def wait(seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -206,6 +217,23 @@ def _receive_files(
         destination.assemble(file, lambda _: context.checkpoint())
     fetched = manifests.sent + objects.sent
     return Moved(record.moved.fetched + fetched, max(0, total - fetched), total)
+
+
+class _Watch:
+    """Looks now and then, while something comes, whether it is still wanted: a stream can be made to last for ever."""
+
+    def __init__(self, services: Services, swap_id: str) -> None:
+        self._services, self._swap_id = services, swap_id
+        self._looked_at = time.monotonic()
+
+    def __call__(self) -> None:
+        """Conflict if the swap has ended, or its time has run out."""
+        if time.monotonic() < self._looked_at + _WATCH:
+            return
+        self._looked_at = time.monotonic()
+        record = _load(self._services, self._swap_id)
+        if record is None or record.swap.state is not State.ACCEPTED or _is_late(self._services, record):
+            raise Conflict("the swap ended while something was still coming")
 
 
 def _check_room(services: Services, total: int) -> None:

@@ -103,6 +103,24 @@ def _publish(services: Services, tx: Transaction, record: Record) -> Record:
     return record
 
 
+class _Rehearsed(Exception):
+    """What was published is to be taken back."""
+
+
+def rehearse(services: Services, record: Record) -> None:
+    """Publish what came, and take it back: after this nothing that the other hub said can stand in the way.
+
+    Invalid, Conflict or Corrupt if it cannot be published. It is called before this hub says that all has arrived: a
+    hub that has signed and then cannot publish would leave the swap one-sided.
+    """
+    try:
+        with services.database.write() as tx:
+            _publish(services, tx, record)
+            raise _Rehearsed
+    except _Rehearsed:
+        pass
+
+
 def _given(tx: Transaction, item: Item) -> list[int]:
     """The repository that was handed over, if it is still here."""
     everything = Identity(User(0, "", "user", "", None, is_admin=True, created_at=0.0), "write")
