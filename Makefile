@@ -20,7 +20,7 @@ help: ## list the targets
 
 install: $(BIN)/.stamp-hub ## install the hub into .venv; then: .venv/bin/tukar --help
 
-run: $(BIN)/.stamp-hub $(DEMO)/.stamp ## start a hub, publish a model family into it, fetch it back, then serve until Ctrl-C
+run: $(BIN)/.stamp-hub $(DEMO)/.stamp ## two hubs publish a model family, swap, verify and use it, then serve until Ctrl-C
 	@$(DEMO)/bin/python examples/demo.py --serve
 
 demo: $(BIN)/.stamp-hub $(DEMO)/.stamp ## the same, but end with a status instead of serving
@@ -30,7 +30,7 @@ test: lint ## lint, then every test that is not slow (minutes)
 	@$(BIN)/pytest -m "not slow" -n $(WORKERS) -q
 
 test-slow: $(BIN)/.stamp-dev $(DEMO)/.stamp ## the slow tests: stock clients, servers, browser, faults
-	@$(BIN)/pytest -m slow -q
+	@$(BIN)/pytest -m slow -n $(WORKERS) --dist worksteal -q
 
 lint: $(BIN)/.stamp-dev ## ruff, strict mypy, and who may import whom
 	@$(BIN)/ruff check --quiet $(SOURCES)

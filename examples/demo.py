@@ -1,39 +1,36 @@
-"""The main job, from one end to the other: a hub, a family of models, and the stock Hugging Face client between them.
+"""The main job, from one end to the other: two hubs, a family of models, and a swap between them.
 
-python examples/demo.py            # publish, pull back, verify, use; the exit status says whether all of it worked
-python examples/demo.py --serve    # the same, then serve until Ctrl-C
+python examples/demo.py            # publish, ask, swap, pull back, verify, use; the exit status says whether all worked
+python examples/demo.py --serve    # the same, then serve both hubs until Ctrl-C
 
-It starts a hub on loopback, publishes four models with ``hf upload``, pulls them back with ``snapshot_download``,
-compares every file's sha256, and lets the base and its child find English sentences for Indonesian ones. The client is
-the one that pip installs; all it is told is HF_ENDPOINT, HF_TOKEN and a cache of its own. What is published already is
-found, not sent again.
+It starts two hubs on loopback. *bahan* (Indonesian: material) has the base model, *bengkel* (workshop) the child that
+was made from it; each publishes with the stock ``hf upload``. bahan asks for a model, bengkel offers the child for the
+base, bahan accepts, and both sign the receipt. Then everything is pulled back with ``snapshot_download``, what was
+swapped from the hub that got it; every file's sha256 is compared, and base and child find English sentences for
+Indonesian ones. The stock client is the one that pip installs; all it is told is HF_ENDPOINT, HF_TOKEN and a cache of
+its own. What an earlier run did is found, not done again.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import hashlib
 import json
 import os
-import secrets
 import shutil
-import signal
-import socket
-import subprocess
 import sys
 import threading
-import time
 import urllib.error
-import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from stage import Client, Hub, files, free_port, sha256, size, step
 
 HERE = Path(__file__).resolve().parent
-TUKAR = HERE.parent / ".venv" / "bin" / "tukar"
-PORT = 8080
-TERMINAL = sys.stdout.isatty()
+MATERIAL, WORKSHOP = ("minilm", "minilm-bf16"), ("minilm-indonesian-lora", "minilm-indonesian")
+GIVEN, TAKEN = "minilm-indonesian", "minilm-bf16"
+WISH = "A MiniLM that finds English sentences for Indonesian ones"
 
 
 @dataclass(frozen=True)
@@ -52,129 +49,6 @@ class Row:
     verified: bool
 
 
-class Hub:
-    """``tukar serve`` over a folder of the demo's own."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self.token = _kept_token(folder / "token")
-        self._log = (folder / "hub.log").open("ab")
-        command = [str(TUKAR), "serve", "--data", str(folder / "hub"), "--host", "127.0.0.1", "--port", str(port)]
-        environment = os.environ | {"TUKAR_ADMIN_TOKEN": self.token}
-        # A session of its own: Ctrl-C is ours, and the hub is told to stop once we are done.
-        self._process = subprocess.Popen(
-            command, env=environment, stdout=self._log, stderr=self._log, start_new_session=True
-        )
-
-    def wait(self) -> None:
-        """Return once the hub takes requests."""
-        while True:
-            if self._process.poll() is not None:
-                raise SystemExit(
-                    f"The hub did not start. Its last words, from {self._log.name}:\n{_tail(self._log.name)}"
-                )
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/ready", timeout=5):
-                return
-            time.sleep(0.1)
-
-    def stop(self) -> None:
-        """Ask the hub to end, and wait for it."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(30)
-        self._log.close()
-
-    def ask(self, path: str) -> dict:
-        """An answer of the hub's own API."""
-        request = urllib.request.Request(
-            f"{self.url}/api/tukar{path}", headers={"Authorization": f"Bearer {self.token}"}
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
-
-
-def _kept_token(path: Path) -> str:
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(f"demo_{secrets.token_urlsafe(24)}")
-    return path.read_text()
-
-
-def _tail(path: str | bytes) -> str:
-    return "\n".join(Path(os.fsdecode(path)).read_text(errors="replace").splitlines()[-10:])
-
-
-@dataclass
-class Timer:
-    """How long a step took, once it is over."""
-
-    seconds: float = 0.0
-
-
-@contextlib.contextmanager
-def step(doing: str) -> Iterator[Timer]:
-    """One line of progress: what is being done, and then how long it took."""
-    start, done, timer = time.monotonic(), threading.Event(), Timer()
-
-    def spin() -> None:
-        for mark in iter("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏" * 10_000):
-            print(f"\r  {mark} {doing} … {time.monotonic() - start:4.1f} s", end="", flush=True)
-            if done.wait(0.1):
-                return
-
-    spinner = threading.Thread(target=spin, daemon=True)
-    if TERMINAL:
-        spinner.start()
-    try:
-        yield timer
-    except BaseException:
-        mark = "✗"
-        raise
-    else:
-        mark = "✓"
-    finally:
-        timer.seconds = time.monotonic() - start
-        done.set()
-        if TERMINAL:
-            spinner.join()
-        line = f"  {mark} {doing} {'.' * max(3, 64 - len(doing))} {timer.seconds:5.1f} s"
-        print(f"\r{line}" if TERMINAL else line, flush=True)
-
-
-def sha256(path: Path) -> str:
-    """The digest of a file, as hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def files(folder: Path) -> list[str]:
-    """The files below a folder, as paths in a repository."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-
-
-class Client:
-    """The stock client, in processes of its own, told nothing but where the hub is, who asks, and where to cache."""
-
-    def __init__(self, hub: Hub, cache: Path) -> None:
-        self._environment = {"HF_ENDPOINT": hub.url, "HF_TOKEN": hub.token, "HF_HOME": str(cache)}
-        self._environment |= {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-
-    def upload(self, repository: str, folder: Path) -> None:
-        """``hf upload REPOSITORY FOLDER .``"""
-        self._run([str(Path(sys.executable).with_name("hf")), "upload", repository, str(folder), "."])
-
-    def download(self, repository: str) -> Path:
-        """``snapshot_download(REPOSITORY)``; the snapshot's folder."""
-        script = "import sys; from huggingface_hub import snapshot_download; print(snapshot_download(sys.argv[1]))"
-        return Path(self._run([sys.executable, "-c", script, repository]).splitlines()[-1])
-
-    def _run(self, command: Sequence[str]) -> str:
-        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"\n{' '.join(command[:3])} failed:\n{done.stderr[-2000:] or done.stdout[-2000:]}")
-        return done.stdout
-
-
 def published(hub: Hub, repository: str, folder: Path) -> bool:
     """Whether the hub has just these files."""
     try:
@@ -184,20 +58,19 @@ def published(hub: Hub, repository: str, folder: Path) -> bool:
     return found == {path: sha256(folder / path) for path in files(folder)}
 
 
-def publish(hub: Hub, client: Client, owner: str, family: dict[str, Path], notes: Path) -> dict[str, float]:
+def publish(hub: Hub, client: Client, family: dict[str, Path], notes: Path) -> dict[str, float]:
     """Publish what the hub does not have, and note what each file added to the store; the seconds of what was sent."""
     seconds: dict[str, float] = {}
     sent: set[str] = set()
     for name, folder in family.items():
-        repository = f"{owner}/{name}"
+        repository = f"admin/{name}"
         before = frozenset(sent)
         sent |= {sha256(folder / path) for path in files(folder)}
         if published(hub, repository, folder) and (notes / f"{name}.json").exists():
-            print(f"  ✓ {repository} is published already")
+            print(f"  ✓ {repository} is published on {hub.name} already")
             continue
-        with step(
-            f"hf upload {repository} ({size(sum((folder / path).stat().st_size for path in files(folder)))})"
-        ) as timer:
+        raw = sum((folder / path).stat().st_size for path in files(folder))
+        with step(f"hf upload {repository} to {hub.name} ({size(raw)})") as timer:
             client.upload(repository, folder)
         there = hub.ask(f"/models/{repository}/sizes/main")["files"]
         added = {file["path"]: file["stored_bytes"] for file in there if file["sha256"] not in before}
@@ -206,15 +79,64 @@ def publish(hub: Hub, client: Client, owner: str, family: dict[str, Path], notes
     return seconds
 
 
+def meet(one: Hub, other: Hub) -> None:
+    """Make the two hubs peers: each operator is told the other's fingerprint, and adds it."""
+    for near, far in ((one, other), (other, one)):
+        if any(peer["name"] == far.name for peer in listed(near.tukar("peer", "list"))):
+            continue
+        fingerprint = fields(far.tukar("identity"))["fingerprint"]
+        with step(f"{near.name}: tukar peer add {far.url}"):
+            near.tukar("peer", "add", far.url, "--name", far.name, "--fingerprint", fingerprint)
+
+
+def swap(asks: Hub, makes: Hub, evaluation: Path) -> dict[str, Any]:
+    """A request, an offer that answers it, its acceptance; how the swap ended, as each hub says."""
+    done = next((each for each in listed(asks.tukar("swap", "status")) if each["state"] == "published"), None)
+    if done is None:
+        wanted = ("--licence", "apache-2.0", "--evaluation", str(evaluation), "--metric", "top-1", "--at-least", "0.5")
+        with step(f"{asks.name}: tukar request make '{WISH[:28]}…'"):
+            asks.tukar("request", "make", WISH, *wanted)
+        (request,) = listed(makes.tukar("request", "list", "--peer", asks.name))
+        with step(f"{makes.name}: tukar swap offer {asks.name} --give … --take …"):
+            offer = ("--give", f"admin/{GIVEN}", "--take", f"admin/{TAKEN}", "--request", request["id"])
+            made = fields(makes.tukar("swap", "offer", asks.name, *offer))
+            waiting: list[dict[str, Any]] = []
+            while not waiting:
+                waiting = listed(asks.tukar("swap", "inbox"))
+        with step(f"{asks.name}: tukar swap accept {made['id'][:12]} --wait"):
+            done = fields(asks.tukar("swap", "accept", made["id"], "--wait"))
+        makes.tukar("swap", "status", made["id"], "--wait")
+    else:
+        print(f"  ✓ the swap {done['id'][:12]} was made already")
+    return {hub.name: fields(hub.tukar("swap", "status", done["id"])) for hub in (asks, makes)}
+
+
+def verify(hubs: Sequence[Hub], folder: Path) -> bool:
+    """Save the receipt of either hub, and verify it with nothing but the two fingerprints."""
+    known = {hub.name: fields(hub.tukar("identity"))["fingerprint"] for hub in hubs}
+    good = True
+    for hub in hubs:
+        place = folder / hub.name
+        shutil.rmtree(place, ignore_errors=True)
+        hub.tukar("receipt", "show", f"admin/{GIVEN}", "--save", str(place))
+        for receipt in sorted(place.iterdir()):
+            keys = ("--offerer", known[hubs[1].name], "--acceptor", known[hubs[0].name])
+            with step(f"tukar receipt verify {hub.name}/{receipt.name}"):
+                hub.tukar("receipt", "verify", str(receipt), *keys)
+        good = good and any(place.iterdir())
+    return good
+
+
 def pull(
-    client: Client, owner: str, family: dict[str, Path], notes: Path, pushed: dict[str, float]
+    client: Client, names: Sequence[str], family: dict[str, Path], notes: Path, pushed: dict[str, float]
 ) -> tuple[list[Row], dict[str, Path]]:
-    """Pull everything into an empty cache and compare each file with what was published."""
+    """Pull models into an empty cache and compare each file with what was published."""
     rows: list[Row] = []
     pulled: dict[str, Path] = {}
-    for name, folder in family.items():
-        with step(f"snapshot_download {owner}/{name}") as timer:
-            pulled[name] = client.download(f"{owner}/{name}")
+    for name in names:
+        folder = family[name]
+        with step(f"snapshot_download admin/{name} from {client.hub.name}") as timer:
+            pulled[name] = client.download(f"admin/{name}")
         note = json.loads((notes / f"{name}.json").read_text())
         came = set(files(pulled[name]))
         for path in files(folder):
@@ -222,15 +144,6 @@ def pull(
             sizes = (folder / path).stat().st_size, note["stored"].get(path, 0)
             rows.append(Row(name, path, *sizes, pushed.get(name), timer.seconds, same))
     return rows, pulled
-
-
-def size(count: float) -> str:
-    """Bytes for people, in decimal units."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.2f} GB"
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -254,68 +167,107 @@ def _line(name: str, rows: Sequence[Row], pushed: str = "", pulled: str = "") ->
     return f"  {name:34}{size(raw):>11}{size(stored):>11}{pushed:>8}{pulled:>8}  {verified}"
 
 
-def demo(hub: Hub, folder: Path) -> bool:
+def wire(ended: dict[str, dict[str, Any]]) -> str:
+    """What came to each hub in the swap, against whole downloads."""
+    rule = f"  {'─' * 79}"
+    lines = [f"  {'in the swap came to':34}{'files':>11}{'on the wire':>15}{'spared':>11}", rule]
+    for name, swapped in ended.items():
+        total, fetched = swapped["total_bytes"], swapped["fetched_bytes"]
+        lines.append(f"  {name:34}{size(total):>11}{size(fetched):>15}{1 - fetched / total:>11.0%}")
+    return "\n".join(lines)
+
+
+def demo(material: Hub, workshop: Hub, folder: Path) -> bool:
     """The whole of it; whether everything that was pulled equals what was published."""
     # Where other work goes on, two threads of OpenBLAS spend their time waiting for each other. Read when NumPy loads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import use_model
-    from family import OWNER, build, heldout, installed_base
+    from family import build, heldout, installed_base
 
+    hubs = (material, workshop)
     with step("make the family from the base model and a trained adapter"):
         family = build(installed_base(), folder / "family")
-    with step(f"start a hub: tukar serve, at {hub.url}"):
-        hub.wait()
+    with step(f"start two hubs: {material.name} at {material.url}, {workshop.name} at {workshop.url}"):
+        for hub in hubs:
+            hub.wait()
     notes = folder / "notes"
     notes.mkdir(exist_ok=True)
-    pushed = publish(hub, Client(hub, folder / "cache"), OWNER, family, notes)
+    pushed: dict[str, float] = {}
+    for hub, names in ((material, MATERIAL), (workshop, WORKSHOP)):
+        pushed |= publish(hub, Client(hub, folder / "cache"), {name: family[name] for name in names}, notes)
+    meet(*hubs)
+    ended = swap(material, workshop, HERE / "family" / "heldout.tsv")
+    good = verify(hubs, folder / "receipts")
     shutil.rmtree(folder / "pulled", ignore_errors=True)
-    rows, pulled = pull(Client(hub, folder / "pulled"), OWNER, family, notes, pushed)
-    print(f"\n{table(rows)}\n")
+    rows: list[Row] = []
+    pulled: dict[str, Path] = {}
+    for hub, names in ((material, ("minilm", GIVEN)), (workshop, ("minilm-indonesian-lora", TAKEN))):
+        came, where = pull(Client(hub, folder / "pulled" / hub.name), names, family, notes, pushed)
+        rows, pulled = rows + came, pulled | where
+    print(f"\n{table(rows)}\n\n{wire(ended)}\n")
     pairs = heldout.read()
     with step("use what was pulled: find English sentences for Indonesian ones"):
-        results = [use_model.search(pulled[name], pairs) for name in ("minilm", "minilm-indonesian")]
+        results = [use_model.search(pulled[name], pairs) for name in ("minilm", GIVEN)]
     print(f"\n{use_model.table(*results)}\n")
-    return all(row.verified for row in rows)
+    return good and all(row.verified for row in rows)
+
+
+def listed(value: object) -> list[dict[str, Any]]:
+    """A command's answer that is a list."""
+    assert isinstance(value, list)
+    return value
+
+
+def fields(value: object) -> dict[str, Any]:
+    """A command's answer that is an object."""
+    assert isinstance(value, dict)
+    return value
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--serve", action="store_true", help="serve until Ctrl-C when all is done")
-    parser.add_argument("--port", type=int, help=f"the hub's port (default: {PORT}, or a free one if that is taken)")
+    parser.add_argument("--port", type=int, help="the first hub's port (default: 8080, or a free one if that is taken)")
     parser.add_argument("--folder", type=Path, default=HERE.parent / ".demo", help="where everything is kept")
     return parser.parse_args()
-
-
-def _free_port(wanted: int | None) -> int:
-    """The port that is wanted; if none is, the usual one, or any that is free."""
-    for port in (PORT, 0) if wanted is None else (wanted,):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return probe.getsockname()[1]
-    raise SystemExit(f"Port {wanted} is taken: choose another with --port.")
 
 
 def main() -> int:
     """Run the demo; 0 if everything came back as it was."""
     options = _options()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    print("Tukar: a hub, a family of models, and the stock Hugging Face client\n")
-    hub = Hub(options.folder, _free_port(options.port))
+    print("Tukar: two hubs, a family of models, and a swap\n")
+    ports = kept_ports(options.folder, options.port)
+    hubs = [Hub(name, options.folder / name, port) for name, port in zip(("bahan", "bengkel"), ports, strict=True)]
     try:
-        verified = demo(hub, options.folder)
+        verified = demo(hubs[0], hubs[1], options.folder)
         print("Every file came back as it was published." if verified else "Some files differ.")
         if options.serve:
-            print(f"\nLook at the models at {hub.url}")
-            print(f"Use the hub:  export HF_ENDPOINT={hub.url} HF_TOKEN=$(cat {options.folder / 'token'})")
-            print("Serving until Ctrl-C.", flush=True)
+            for hub in hubs:
+                token = options.folder / hub.name / "token"
+                print(f"\nLook at {hub.name}: {hub.url} and {hub.url}/exchange")
+                print(f"Use it:  export HF_ENDPOINT={hub.url} HF_TOKEN=$(cat {token})")
+            print("\nServing until Ctrl-C.", flush=True)
             threading.Event().wait()
     except KeyboardInterrupt:
         print("\nStopped. Everything is kept: the next run finds it.")
         return 0 if options.serve else 130
     finally:
-        hub.stop()
+        for hub in hubs:
+            hub.stop()
     return 0 if verified else 1
+
+
+def kept_ports(folder: Path, wanted: int | None) -> list[int]:
+    """The ports of an earlier run, which the hubs know each other by; or others, where it is the first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "ports.json"
+    if path.exists():
+        ports: list[int] = json.loads(path.read_text())
+    else:
+        first = free_port(wanted)
+        ports = [first, free_port(0 if wanted == 0 else first + 1)]
+        path.write_text(json.dumps(ports))
+    return ports
 
 
 if __name__ == "__main__":

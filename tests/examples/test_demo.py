@@ -1,6 +1,5 @@
 """`make demo` ends well, and finds what it published before."""
 
-import json
 import subprocess
 from pathlib import Path
 
@@ -22,26 +21,30 @@ def demo(folder: Path) -> str:
     return done.stdout
 
 
-def test_publishes_pulls_verifies_and_finds_it_again(tmp_path: Path) -> None:
+def test_publishes_swaps_pulls_verifies_and_finds_it_again(tmp_path: Path) -> None:
     first = demo(tmp_path)
 
     assert first.count("✓ hf upload admin/") == 4
     assert first.count("✓ snapshot_download admin/") == 4
+    assert first.count("✓ tukar receipt verify") == 2
+    assert "tukar swap accept" in first
     assert "DIFFERS" not in first
     assert " earlier " not in first
     assert "Every file came back as it was published." in first
 
     second = demo(tmp_path)
 
-    assert second.count("is published already") == 4
+    assert second.count("already") == 5
     assert "hf upload" not in second
+    assert "tukar swap accept" not in second
     assert second.count(" earlier ") == 4
+    assert second.count("✓ tukar receipt verify") == 2
     assert "Every file came back as it was published." in second
 
 
-def test_says_what_the_child_shares_with_its_base(tmp_path: Path) -> None:
-    demo(tmp_path)
-
-    weights = json.loads((tmp_path / "notes" / "minilm-indonesian.json").read_text())["stored"]["model.safetensors"]
-    whole = (tmp_path / "family" / "minilm-indonesian" / "model.safetensors").stat().st_size
-    assert weights < 0.5 * whole
+def test_what_the_child_shares_with_its_base_does_not_travel(tmp_path: Path) -> None:
+    lines = demo(tmp_path).splitlines()
+    start = next(number for number, line in enumerate(lines) if "on the wire" in line)
+    for name, line in zip(("bahan", "bengkel"), lines[start + 2 :], strict=False):
+        assert line.split()[0] == name
+        assert int(line.split()[-1].rstrip("%")) > 50
