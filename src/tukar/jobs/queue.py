@@ -39,6 +39,7 @@ def submit(
     priority: int = 0,
     max_attempts: int = 3,
     unique: bool = False,
+    again: bool = False,
 ) -> Job:
     """Add a job.
 
@@ -50,6 +51,7 @@ def submit(
         max_attempts: how often it is begun before it fails for good.
         unique: return the job of the same kind and payload that is queued or running, if there is one. If it is queued,
             it takes the earlier time and the higher priority of both.
+        again: with ``unique``, one that is running does not count: it may be past what the caller wants looked at.
 
     Raises:
         Invalid: the kind, the payload or the number of attempts.
@@ -60,7 +62,7 @@ def submit(
         raise Invalid(f"a job needs at least one attempt, not {max_attempts}")
     text = to_json(payload or {}, "the payload of the job")
     run_at = now if run_at is None else run_at
-    same = _open(tx, kind, text) if unique else None
+    same = _open(tx, kind, text, ["queued"] if again else OPEN) if unique else None
     if same is not None:
         return _hasten(tx, same, run_at, priority)
     row = {"kind": kind, "payload": text, "state": "queued", "priority": priority, "run_at": run_at, "created_at": now}
@@ -210,9 +212,9 @@ def prune(tx: Transaction, before: float) -> int:
     return tx.execute(sa.delete(jobs).where(_C.finished_at < before)).rowcount
 
 
-def _open(tx: Transaction, kind: str, payload: str) -> Job | None:
+def _open(tx: Transaction, kind: str, payload: str, states: Collection[str]) -> Job | None:
     # One that is about to be cancelled does not do what the caller wants done.
-    same = (_C.kind == kind, _C.payload == payload, _C.state.in_(OPEN), _C.cancel_requested == sa.false())
+    same = (_C.kind == kind, _C.payload == payload, _C.state.in_(states), _C.cancel_requested == sa.false())
     return next(iter(_rows(tx, *same, limit=1)), None)
 
 

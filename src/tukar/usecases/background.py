@@ -17,7 +17,7 @@ from tukar.jobs.values import Json
 from tukar.usecases.check import check, stored_bytes
 from tukar.usecases.collect import collect
 from tukar.usecases.services import Services
-from tukar.usecases.swap_run import drive, meet
+from tukar.usecases.swap_run import Turns, drive_in_turn, meet
 from tukar.usecases.swap_steps import JOB as SWAP
 
 CHECK: Final = "check"
@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 def handlers(services: Services, config: Config) -> Mapping[str, Handler]:
     """Who does which kind of job."""
 
+    turns = Turns()
     upkeep = threading.Lock()  # one at a time: swaps go on meanwhile
 
     def run_check(context: JobContext) -> Json:
@@ -46,7 +47,7 @@ def handlers(services: Services, config: Config) -> Mapping[str, Handler]:
             return asdict(collect(services, grace, window))
 
     def run_swap(context: JobContext) -> Json:
-        return drive(services, meet, context, config.swap_pause)
+        return drive_in_turn(services, meet, context, turns, config.swap_pause)
 
     return {CHECK: run_check, GC: run_gc, SWAP: run_swap}
 

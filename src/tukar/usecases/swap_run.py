@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -66,6 +67,39 @@ def meet(services: Services, peer: Peer) -> Iterator[PeerHub]:
 
 Meet = Callable[[Services, Peer], AbstractContextManager[PeerHub]]
 """How to reach a peer."""
+
+
+class Turns:
+    """The swaps that this process is at: each by one job at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: set[str] = set()
+
+    @contextmanager
+    def take(self, swap_id: str) -> Iterator[bool]:
+        """Whether nobody else is at that swap; then nobody else is until the context is left."""
+        with self._lock:
+            free = swap_id not in self._taken
+            self._taken.add(swap_id)
+        try:
+            yield free
+        finally:
+            if free:
+                with self._lock:
+                    self._taken.remove(swap_id)
+
+
+def drive_in_turn(services: Services, meet: Meet, context: JobContext, turns: Turns, soonest: float) -> Json:
+    """The job, unless another one is at that swap: then it is looked at once more after that."""
+    swap_id = str(context.payload["swap"])
+    with turns.take(swap_id) as free:
+        if free:
+            return drive(services, meet, context, soonest)
+    now = services.clock()
+    with services.database.write() as tx:
+        wake(tx, swap_id, now, run_at=now + soonest)
+    return {}
 
 
 def drive(services: Services, meet: Meet, context: JobContext, soonest: float = PAUSE) -> Json:

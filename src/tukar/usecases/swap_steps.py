@@ -56,8 +56,9 @@ def apply(services: Services, tx: Transaction, record: Record, event: Event, rea
 
 
 def wake(tx: Transaction, swap_id: str, now: float, run_at: float | None = None) -> None:
-    """See to it that somebody goes on with a swap."""
-    queue.submit(tx, JOB, {"swap": swap_id}, now=now, run_at=run_at, max_attempts=_ATTEMPTS, unique=True)
+    """See to it that somebody goes on with a swap, after whoever is at it now."""
+    payload = {"swap": swap_id}
+    queue.submit(tx, JOB, payload, now=now, run_at=run_at, max_attempts=_ATTEMPTS, unique=True, again=True)
 
 
 def _carry_out(services: Services, tx: Transaction, record: Record, effect: Effect) -> Record:
