@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.processes import DEMO, TUKAR, Server, client, hub, measure
-from benchmarks.transfer import NAME, _make
+from benchmarks.transfer import NAME, make
 from tukar.testing.models import big_model, llama_shapes
 
 
@@ -68,7 +68,7 @@ def run(folder: Path, options: argparse.Namespace) -> str:
     """Measure, and return the report as Markdown."""
     source = folder / "source"
     source.mkdir(exist_ok=True)
-    _make(source / NAME, 2048)
+    make(source / NAME, 2048)
     rows = [_stock(folder, source, {}), _stock(folder, source, {"HF_XET_HIGH_PERFORMANCE": "1"}), _ours(folder, source)]
     rows.append(_large(folder, layers=max(1, options.mib // 400)))
     return "\n".join(["| what went through the hub | peak anonymous memory, MiB |", "|---|---|", *rows])

@@ -31,7 +31,7 @@ def run(folder: Path, options: argparse.Namespace) -> str:
     """Measure, and return the report as Markdown."""
     source = folder / "source"
     source.mkdir(exist_ok=True)
-    size = _make(source / NAME, options.mib)
+    size = make(source / NAME, options.mib)
     costs: Rounds = {}
     with nginx(source) as plain:
         for number in range(options.rounds):
@@ -40,7 +40,8 @@ def run(folder: Path, options: argparse.Namespace) -> str:
     return _report(size, costs)
 
 
-def _make(path: Path, mib: int) -> int:
+def make(path: Path, mib: int) -> int:
+    """One file of bfloat16-like weights, in the page cache; its size in bytes."""
     rows = mib * (1 << 20) // 8 // 2 // 1024
     shapes = {f"model.layers.{layer}.mlp.up_proj.weight": ("BF16", (rows, 1024)) for layer in range(8)}
     size = big_safetensors(path, shapes)
