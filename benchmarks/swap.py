@@ -1,8 +1,8 @@
 """A gift of one large model from hub to hub, beside ``curl`` from nginx to a file followed by ``sha256sum``.
 
 Measured is ``tukar swap accept --wait`` on the hub that gets the model: the transfer into quarantine, every block and
-the sha256 of the file verified, the pauses between the words of both hubs, both signatures, and publication. The hubs look
-at their swaps every 0.1 s.
+the sha256 of the file verified, the pauses between the words of both hubs, both signatures, and publication. The hubs
+look at their swaps every 0.1 s.
 """
 
 from __future__ import annotations
