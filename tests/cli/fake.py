@@ -44,6 +44,7 @@ class Request(BaseHTTPRequestHandler):
             if re.search(pattern, f"{self.command} {self.path}"):
                 answer(self)
                 return
+        self.body()
         self.answer_json({"error": "no such thing"}, 404)
 
     do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 - the names that http.server calls

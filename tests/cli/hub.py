@@ -157,10 +157,8 @@ class Way:
         with suppress(OSError):
             while data := client.recv(1 << 16):
                 self.taken += len(data)
-                if self.takes is not None and self.taken > self.takes:
-                    self._open.wait()
-                    return
-                hub.sendall(data)
+                if self.takes is None or self.taken <= self.takes:
+                    hub.sendall(data)
             hub.shutdown(socket.SHUT_WR)
 
     def _back(self, hub: socket.socket, client: socket.socket) -> None:

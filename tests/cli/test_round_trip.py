@@ -15,11 +15,11 @@ def test_a_sharded_model_and_odd_names_come_back(tukar: Commands, name: str, tmp
     assert pushed["created"] is True
     assert pushed["url"] == f"{tukar.url}/{name}"
     assert {file["path"]: file["state"] for file in pushed["files"]} == dict.fromkeys(contents(folder), "sent")
-    assert pushed["sent_bytes"] == sum(map(len, contents(folder).values()))
+    assert (pushed["via"], pushed["avoided_bytes"]) == ("objects", 0)
     pulled = tukar.json("pull", name, "--to", tmp_path / "pulled")
     assert contents(tmp_path / "pulled") == contents(folder)
     assert pulled["commit"] == pushed["commit"]
-    assert pulled["fetched_bytes"] == pushed["sent_bytes"]
+    assert pulled["fetched_bytes"] > 0
 
 
 def test_the_marker_names_the_commit_and_every_digest(tukar: Commands, name: str, tmp_path: Path) -> None:

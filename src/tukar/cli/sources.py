@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from tukar.cli.options import chosen
 from tukar.cli.tree import OWN
@@ -40,10 +40,46 @@ class LocalFile:
             while start < stop:
                 piece = file.read(min(_PIECE, stop - start))
                 if not piece:
-                    raise Conflict(f"{self.source} changed while it was read", hint="push again once it is finished")
+                    raise changed(self)
                 yield piece
                 start += len(piece)
                 on_piece(len(piece))
+
+
+class OpenFile:
+    """A file of a push, open until it is closed. Conflict as soon as it is not as long as it was, or was written to."""
+
+    def __init__(self, file: LocalFile) -> None:
+        self._file = file
+        self._descriptor = os.open(file.source, os.O_RDONLY | os.O_CLOEXEC)
+        self.size = file.size
+        self.written_at = os.fstat(self._descriptor).st_mtime_ns
+
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes from ``start`` to ``stop``."""
+        data = os.pread(self._descriptor, stop - start, start)
+        while len(data) < stop - start:
+            more = os.pread(self._descriptor, stop - start - len(data), start + len(data))
+            if not more:
+                raise changed(self._file)
+            data += more
+        return data
+
+    def check(self, written_at: int) -> None:
+        """Conflict if it was written to since."""
+        if os.fstat(self._descriptor).st_mtime_ns != written_at:
+            raise changed(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+
+def changed(file: LocalFile) -> Conflict:
+    """The error for a file that is being written to."""
+    return Conflict(f"{file.source} changed while it was read", hint="push again once it is finished")
 
 
 def gather(source: Path, folder: str, include: tuple[str, ...], exclude: tuple[str, ...]) -> list[LocalFile]:

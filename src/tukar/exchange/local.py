@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from tukar.database import Database
 from tukar.errors import Invalid, NotFound
 from tukar.exchange.remote import OBJECTS_LIMIT, Busy, Pieces, Progress, Wanted
+from tukar.exchange.remote import Announced as Announced
 from tukar.objects import holds, stream
 from tukar.objects.arrivals import Arrivals, Incomplete
 from tukar.objects.assembly import Assembly
@@ -53,15 +54,6 @@ class Given:
 
     size: int
     pieces: Pieces
-
-
-@dataclass(frozen=True, slots=True)
-class Announced:
-    """A file that is to be put together: its sha256, its size in bytes, and the object that is its manifest."""
-
-    sha256: str
-    size: int
-    manifest: Digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,15 @@ class Wanted:
     start: Start | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A file that is to be put together: its sha256, its size in bytes, and the object that is its manifest."""
+
+    sha256: str
+    size: int
+    manifest: Digest
+
+
 class Busy(Conflict):
     """Another transfer to the same place is under way, perhaps one whose sender has gone: ask again a little later."""
 

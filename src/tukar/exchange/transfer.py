@@ -15,11 +15,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from tukar.errors import TukarError, Unavailable
 from tukar.exchange.remote import OBJECTS_LIMIT, Busy, Destination, Progress, Source, Wanted
-from tukar.objects.index import FreedMeanwhile, batches
+from tukar.objects.freed import FreedMeanwhile
 from tukar.types import Digest
 
 PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -76,7 +77,7 @@ class _Transfer:
     _sent: int = field(default=0, init=False)
 
     def run(self, digests: Mapping[Digest, int]) -> Moved:
-        wanted = _joined([self._missing(batch) for batch in batches(digests, OBJECTS_LIMIT)])
+        wanted = _joined([self._missing(batch) for batch in _batches(digests)])
         start = wanted.start
         for portion in _portions(wanted.objects, digests):
             self._move(Wanted(portion, start), digests)
@@ -126,6 +127,12 @@ def _joined(some: Sequence[Wanted]) -> Wanted:
     first = under_way.objects[:1] if under_way else ()
     rest = tuple(digest for each in some for digest in each.objects if digest not in first)
     return Wanted(first + rest, under_way.start if under_way else None)
+
+
+def _batches(digests: Iterable[Digest]) -> Iterator[list[Digest]]:
+    rest = iter(digests)
+    while batch := list(islice(rest, OBJECTS_LIMIT)):
+        yield batch
 
 
 def _portions(digests: Sequence[Digest], sizes: Mapping[Digest, int]) -> Iterator[tuple[Digest, ...]]:

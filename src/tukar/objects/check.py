@@ -21,9 +21,9 @@ from tukar.database import Database
 from tukar.errors import Corrupt, NotFound, TukarError
 from tukar.objects import damage, index
 from tukar.objects.agreement import disagreements
+from tukar.objects.blocks import decode_block
 from tukar.objects.index import LIVE, location_of
 from tukar.objects.packs import CONTENT, Block, Record, key, object_hasher, read_footer
-from tukar.objects.reading import decode_block
 from tukar.objects.tables import files, objects, packs, parts
 from tukar.objects.window import Window
 from tukar.storage.base import Storage

@@ -72,6 +72,17 @@ def encoded(
     return first.record(0), codec.encode(tensor, (), block_size)[1]
 
 
+def plain_entry(block: bytes) -> bytes:
+    """The entry of a block that is stored as it is."""
+    digest = Digest.of(block)
+    return BLOCK.pack(len(block), digest, digest)
+
+
+def plain_record(digest: Digest, size: int, table: bytes) -> Record:
+    """The record, with offset 0, of content that is stored as it is, in blocks of ``BLOCK_SIZE``."""
+    return Record(digest, CONTENT, size, Raw.id, BLOCK_SIZE, 0, size, b"", table)
+
+
 def _entry(codec: Codec, meta: bytes, stored: bytes, raw_size: int, whole: Digest | None) -> bytes:
     if len(stored) == raw_size:  # stored as it is
         digest = whole or Digest.of(stored)

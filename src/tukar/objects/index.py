@@ -10,7 +10,9 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 
 from tukar.database import Transaction
-from tukar.errors import Conflict, Corrupt, NotFound
+from tukar.errors import Corrupt, NotFound
+from tukar.objects.freed import FreedMeanwhile as FreedMeanwhile
+from tukar.objects.packs import Location as Location
 from tukar.objects.packs import Record
 from tukar.objects.tables import files, objects, packs, parts
 from tukar.types import Digest
@@ -22,21 +24,6 @@ STRAY: Final = "stray"
 
 _BATCH: Final = 500  # of an IN list
 _T = TypeVar("_T")
-
-
-class FreedMeanwhile(Conflict):
-    """What a landing shares with stored files was there when it was looked up, and then gc freed it: land again."""
-
-    def __init__(self) -> None:
-        super().__init__("content that this upload shares with stored files was freed meanwhile", hint="send it again")
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where an object is stored."""
-
-    pack_id: str
-    record: Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,14 @@ class Record:
         return RECORD.size + len(self.meta) + len(self.table)
 
 
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where an object is stored."""
+
+    pack_id: str
+    record: Record
+
+
 def encode_footer(records: Sequence[Record]) -> bytes:
     """The footer and the trailer of a pack that holds ``records``."""
     footer = bytearray(COUNT.pack(len(records)))

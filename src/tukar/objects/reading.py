@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from tukar import codecs
 from tukar.database import Database
 from tukar.errors import Corrupt, NotFound
+from tukar.objects.blocks import decode_block
 from tukar.objects.cache import BlockCache
 from tukar.objects.index import Location, StoredFile, StoredPart, find_file, parts_between
-from tukar.objects.packs import Block, Record, key
+from tukar.objects.packs import Block, key
 from tukar.storage.base import Storage
-from tukar.types import Digest
 
 _RUN: Final = 1 << 20  # raw bytes fetched at a time, and held by each reader
 _SMALL: Final = 64 << 10  # what is shorter is handed out with what follows: whoever takes it may pay for each piece
@@ -49,20 +48,6 @@ class _PackGone(Exception):
     def __init__(self, pack_id: str) -> None:
         super().__init__(pack_id)
         self.pack_id = pack_id
-
-
-def decode_block(record: Record, block: Block, stored: bytes | memoryview) -> bytes | memoryview:
-    """The raw bytes of a block; Corrupt if it is not as it was stored."""
-    if Digest.of(stored) != block.stored_digest:
-        raise Corrupt(f"object {record.digest}: a stored block does not match its digest", hint=_CHECK)
-    if len(stored) == block.raw_size:  # stored as it is
-        raw, digest = stored, block.stored_digest
-    else:
-        raw = codecs.codec(record.codec).decode(record.meta, bytes(stored), block.raw_size, ())
-        digest = Digest.of(raw)
-    if digest != block.raw_digest:
-        raise Corrupt(f"object {record.digest}: a decoded block does not match its digest", hint=_CHECK)
-    return raw
 
 
 def stream(storage: Storage, cache: BlockCache | None, look: Look, start: int, stop: int) -> Pieces:

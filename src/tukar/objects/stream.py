@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tukar.errors import Corrupt, NotFound
-from tukar.objects.index import Location
 from tukar.objects.packs import (
     BLOCK,
     MANIFEST,
@@ -19,6 +18,7 @@ from tukar.objects.packs import (
     MAX_META,
     RECORD,
     Block,
+    Location,
     Record,
     key,
     stored_size_of,
@@ -69,25 +69,37 @@ def send(storage: Storage, locate: Locate, wanted: Iterable[Digest], start: Star
 
     NotFound where an object is not stored; Corrupt where one is damaged.
     """
-    gathered = bytearray()
+    return gathered(_frames(storage, locate, wanted, start))
+
+
+def _frames(storage: Storage, locate: Locate, wanted: Iterable[Digest], start: Start | None) -> Iterator[bytes]:
     for digest in wanted:
         location = locate(digest)
-        at = 0
-        if start is not None and start.record == name(location.record):
-            at = min(start.stored, location.record.stored_size)
+        at = skipped(location.record, start)
         start = None
-        gathered += header(location.record, at)
-        for piece in _stored(storage, locate, location, at):
-            if len(gathered) + len(piece) > _GATHER:
-                if gathered:
-                    yield bytes(gathered)
-                    gathered.clear()
-                if len(piece) >= _GATHER:
-                    yield piece
-                    continue
-            gathered += piece
-    if gathered:
-        yield bytes(gathered)
+        yield header(location.record, at)
+        yield from _stored(storage, locate, location, at)
+
+
+def skipped(record: Record, start: Start | None) -> int:
+    """The stored bytes of a stream's first object that need not be sent: none, if it is stored in another form now."""
+    return min(start.stored, record.stored_size) if start is not None and start.record == name(record) else 0
+
+
+def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes; what is short travels with what follows: whoever takes a piece may pay for each."""
+    short = bytearray()
+    for piece in pieces:
+        if len(short) + len(piece) > _GATHER:
+            if short:
+                yield bytes(short)
+                short.clear()
+            if len(piece) >= _GATHER:
+                yield piece
+                continue
+        short += piece
+    if short:
+        yield bytes(short)
 
 
 def _stored(storage: Storage, locate: Locate, location: Location, start: int) -> Iterator[bytes]:

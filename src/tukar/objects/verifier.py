@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tukar import codecs
 from tukar.errors import Corrupt
+from tukar.objects.blocks import decode_block
 from tukar.objects.packs import Block, Record, object_hasher
-from tukar.objects.reading import decode_block
 
 
 class Verifier:

@@ -22,7 +22,7 @@ from tukar.server.errors import TooLarge
 
 _GATHERED: Final = 256 << 10  # bytes handed over at once: each costs a turn of the event loop
 _AHEAD: Final = 1  # of these, while the thread works: what is in memory is lost with the process
-_PATIENCE: Final = 60.0  # seconds without a byte
+_PATIENCE: Final = 10.0  # seconds without a byte: a client that has gone unnoticed must not bar its own return
 _END: Final = b""
 
 _T = TypeVar("_T")

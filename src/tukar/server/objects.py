@@ -19,7 +19,7 @@ from tukar.catalog import possessions, repositories, revisions, trees
 from tukar.catalog.values import Entry
 from tukar.errors import Invalid, TukarError
 from tukar.exchange.local import Announced
-from tukar.exchange.remote import STREAM
+from tukar.exchange.remote import STREAM, Wanted
 from tukar.exchange.transfer import PORTION
 from tukar.objects.scopes import manifests_of
 from tukar.objects.stream import Start
@@ -83,7 +83,8 @@ def read(request: Request, value: Any) -> Response:
 def missing(request: Request, value: Any) -> Response:
     """What of these objects has to be sent; the rest is kept for this upload."""
     under_way, asked = _upload(request), fields(value)
-    wanted = under_way.destination.missing(digests(asked.get("objects")))
+    named = digests(asked.get("objects"))
+    wanted = under_way.destination.missing(named) if named else Wanted(())
     started = wanted.start and {"record": str(wanted.start.record), "stored": wanted.start.stored}
     limit = hub(request).config.upload_limit
     return JSONResponse({"objects": [str(digest) for digest in wanted.objects], "start": started, "limit": limit})

@@ -1,0 +1,123 @@
+"""Long bodies to and from a hub, over a connection of their own, each once: who calls goes on where it was cut.
+
+The standard library's client, as in ``receiving``: it costs a fifth of what httpx does for each byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import Final
+from urllib.parse import urlsplit
+
+from tukar.errors import TukarError, Unavailable
+from tukar.exchange.endpoint import Endpoint, origin
+from tukar.exchange.http import AGENT, error_of, retry_after, unreachable
+from tukar.exchange.receiving import Cut, connection_to
+
+_PIECE: Final = 256 << 10
+_ERROR_LIMIT: Final = 1 << 20
+
+
+@contextmanager
+def posted(endpoint: Endpoint, path: str, headers: Mapping[str, str], body: bytes) -> Iterator[Iterator[bytes]]:
+    """POST a body; the answer piece by piece. Redirects are not followed.
+
+    Cut if the connection ends before the answer does, or nothing comes for a minute; then, too, while the pieces are
+    drawn. Otherwise the hub's errors as those of ``tukar.errors``.
+    """
+    connection = _connection(endpoint)
+    try:
+        response = _asked(connection, endpoint, path, headers, body)
+        yield _pieces(response, endpoint)
+    finally:
+        connection.close()
+
+
+def sent(endpoint: Endpoint, path: str, headers: Mapping[str, str], pieces: Iterable[bytes]) -> None:
+    """POST a body that is made piece by piece; its answer says no more than that all of it was taken.
+
+    Cut if the connection ends before, or the hub is busy. Otherwise its errors, and whatever ``pieces`` raises.
+    """
+    connection = _connection(endpoint)
+    try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered already: why it takes no more
+            _send(connection, endpoint, path, headers, pieces)
+        _answer(connection, endpoint, path)
+    finally:
+        connection.close()
+
+
+def _send(
+    connection: HTTPConnection, endpoint: Endpoint, path: str, headers: Mapping[str, str], pieces: Iterable[bytes]
+) -> None:
+    try:
+        connection.connect()
+    except OSError as error:
+        raise Cut(unreachable(endpoint, error)) from error
+    connection.putrequest("POST", urlsplit(endpoint.url).path + path, skip_accept_encoding=True)
+    for name, value in {"User-Agent": AGENT, "Transfer-Encoding": "chunked", **headers}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    for piece in pieces:
+        _write(connection, endpoint, b"%X\r\n" % len(piece), piece, b"\r\n")
+    _write(connection, endpoint, b"0\r\n\r\n")
+
+
+def _write(connection: HTTPConnection, endpoint: Endpoint, *some: bytes) -> None:
+    try:
+        for each in some:
+            connection.send(each)
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    except OSError as error:
+        raise Cut(unreachable(endpoint, error)) from error
+
+
+def _answer(connection: HTTPConnection, endpoint: Endpoint, path: str) -> None:
+    try:
+        response = connection.getresponse()
+        told = response.read(_ERROR_LIMIT)
+    except (OSError, HTTPException) as error:
+        raise Cut(unreachable(endpoint, error)) from error
+    if response.status >= 300:
+        raise _failure(response, told, path)
+
+
+def _connection(endpoint: Endpoint) -> HTTPConnection:
+    scheme, host, port = origin(endpoint.url)
+    return connection_to(scheme, host or "", port)
+
+
+def _asked(
+    connection: HTTPConnection, endpoint: Endpoint, path: str, headers: Mapping[str, str], body: bytes
+) -> HTTPResponse:
+    whole = {"User-Agent": AGENT, "Accept-Encoding": "identity", "Content-Type": "application/json", **headers}
+    try:
+        connection.request("POST", urlsplit(endpoint.url).path + path, body, whole)
+        response = connection.getresponse()
+        if response.status == 200 and (response.chunked or response.length is not None):
+            return response
+        told = response.read(_ERROR_LIMIT)
+    except (OSError, HTTPException) as error:
+        raise Cut(unreachable(endpoint, error)) from error
+    if response.status == 200:  # its end could not be told from a cut
+        raise Cut(Unavailable(f"{path}: the answer has no length, and does not come in chunks"))
+    raise _failure(response, told, path)
+
+
+def _failure(response: HTTPResponse, told: bytes, path: str) -> TukarError:
+    named = {name.lower(): value for name, value in response.headers.items()}
+    failure = error_of(response.status, named, told, path)
+    return Cut(failure, retry_after(named)) if isinstance(failure, Unavailable) else failure
+
+
+def _pieces(response: HTTPResponse, endpoint: Endpoint) -> Iterator[bytes]:
+    try:
+        while piece := response.read(_PIECE):
+            yield piece
+    except (OSError, HTTPException) as error:
+        raise Cut(unreachable(endpoint, error)) from error
+    if response.length:  # http.client does not mind an end that comes before the announced length
+        raise Cut(Unavailable(f"the answer of the hub at {endpoint.url} ended {response.length} bytes early"))
