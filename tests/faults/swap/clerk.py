@@ -73,7 +73,7 @@ class Clerk:
         self.value("POST", f"/api/models/{repo}/commit/main", content=body.encode())
 
     def _send(self, repo: str, oid: str, data: bytes) -> None:
-        asked = {"operation": "upload", "transfers": ["basic"], "objects": [{"oid": oid, "size": len(data)}]}
+        asked: dict[str, Any] = {"operation": "upload", "transfers": ["basic"], "objects": [{"oid": oid, "size": len(data)}]}
         (item,) = self.value("POST", f"/{repo}.git/info/lfs/objects/batch", json=asked)["objects"]
         if "actions" in item:
             assert self.ask("PUT", item["actions"]["upload"]["href"], content=data).is_success
