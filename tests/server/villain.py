@@ -100,11 +100,8 @@ class Victim:
         return not (self.services.arrivals / f"swap-{swap_id}").exists()
 
     def digests(self, name: str) -> list[str]:
-        """Of the objects of a repository's weights: all that a hub could ask for."""
-        item = self.item(name)
-        wanted = [file.manifest for file in item.files]
-        source = hand_over.source(self.services, lambda _: sa.true())
-        return [str(digest) for digest in source.locate(wanted)]
+        """Of what a repository's weights are made of, where no other repository has it: the first to be asked for."""
+        return [str(file.manifest) for file in self.item(name).files if file.lfs]
 
     def item(self, name: str) -> Item:
         return item_of(self.services, f"admin/{name}")
@@ -172,7 +169,7 @@ class Villain:
     def fetch(self, swap_id: str, digests: Sequence[str], start: object = None) -> httpx.Response:
         return self.post(f"{SWAPS_PATH}/{swap_id}/objects", {"objects": list(digests), "start": start})
 
-    def post(self, path: str, body: object, headers: dict[str, str] | None = None, **changes: Any) -> httpx.Response:
+    def post(self, path: str, body: object, /, headers: dict[str, str] | None = None, **changes: Any) -> httpx.Response:
         """A request, signed for it; ``changes`` are lies about it."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         shown = headers if headers is not None else {"Authorization": self.header(path, data, **changes)}
@@ -180,10 +177,10 @@ class Villain:
         self.heard.append(repr(answer.headers).encode() + answer.content)
         return answer
 
-    def header(self, path: str, body: bytes, **changes: Any) -> str:
+    def header(self, path: str, body: bytes, /, **changes: Any) -> str:
         return signed(self.call(path, body, **changes), self.key)
 
-    def call(self, path: str, body: bytes, **changes: Any) -> Call:
+    def call(self, path: str, body: bytes, /, **changes: Any) -> Call:
         now = int(self.victim.site.clock())
         me, you = self.key.public.fingerprint, self.victim.key.fingerprint
         made = Call(me, you, "POST", path, hashlib.sha256(body).hexdigest(), now, secrets.token_hex(16))

@@ -274,6 +274,20 @@ def test_a_name_that_was_taken_meanwhile_is_no_obstacle(hubs: tuple[Party, Party
     assert theirs.read(f"admin/base-{swap_id[:8]}", "weights.bin") == BASE
 
 
+def test_several_that_are_to_go_by_one_name(hubs: tuple[Party, Party]) -> None:
+    ours, theirs = hubs
+    names = ["base", "other", "third"]
+    for name in names:
+        ours.publish(name, name.encode() * 20_000)
+    swap_id = make_offer(ours, give=names, take=[])
+    ours.run(swap_id)
+    into = {RepoId("admin", name): RepoId("admin", "given") for name in names}
+    swap.accept(theirs.services, theirs.operator, swap_id, into)
+    settle(hubs, swap_id)
+    came = [f"admin/given{ending}" for ending in ("", f"-{swap_id[:8]}", f"-{swap_id[:8]}-1")]
+    assert [theirs.read(name, "weights.bin")[:4] for name in came] == [b"base", b"othe", b"thir"]
+
+
 def test_a_place_that_is_taken_is_told_at_once(hubs: tuple[Party, Party]) -> None:
     ours, theirs = hubs
     swap_id = offered(ours, theirs)

@@ -61,7 +61,8 @@ class Clerk:
     def publish(self, name: str, files: Mapping[str, bytes]) -> None:
         """A new repository of these files."""
         self.value("POST", "/api/repos/create", json={"name": name})
-        repo, lines = f"admin/{name}", [("header", {"summary": "publish", "description": ""})]
+        repo = f"admin/{name}"
+        lines: list[tuple[str, dict[str, Any]]] = [("header", {"summary": "publish", "description": ""})]
         for path, data in files.items():
             if path == "README.md":
                 lines.append(("file", {"path": path, "content": b64encode(data).decode(), "encoding": "base64"}))
@@ -73,7 +74,11 @@ class Clerk:
         self.value("POST", f"/api/models/{repo}/commit/main", content=body.encode())
 
     def _send(self, repo: str, oid: str, data: bytes) -> None:
-        asked: dict[str, Any] = {"operation": "upload", "transfers": ["basic"], "objects": [{"oid": oid, "size": len(data)}]}
+        asked: dict[str, Any] = {
+            "operation": "upload",
+            "transfers": ["basic"],
+            "objects": [{"oid": oid, "size": len(data)}],
+        }
         (item,) = self.value("POST", f"/{repo}.git/info/lfs/objects/batch", json=asked)["objects"]
         if "actions" in item:
             assert self.ask("PUT", item["actions"]["upload"]["href"], content=data).is_success
