@@ -9,10 +9,13 @@ from itertools import pairwise
 
 import pytest
 
+from tukar.exchange.requests import Evaluation, Wish
 from tukar.testing.models import tiny_safetensors
+from tukar.usecases import request
 
 from .conftest import Visitor, app, open_empty, publisher
 from .markup import Element, find, read
+from .swapped import Published, administrator, published
 
 CARD = b"---\ntags: [a]\nbase_model: x/y\n---\n# Title\n\n### Deep\n\n| a |\n|---|\n| 1 |\n\n```\ncode\n```\n"
 
@@ -21,10 +24,14 @@ CARD = b"---\ntags: [a]\nbase_model: x/y\n---\n# Title\n\n### Deep\n\n| a |\n|--
 def visitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
     with open_empty(tmp_path_factory.mktemp("hub")) as hub:
         publisher(hub)("ana/model", {"README.md": CARD, "model.safetensors": tiny_safetensors()})
+        publisher(hub)("ana/base", {"README.md": CARD})
+        published(hub, Published(("ana/base",), ("far/model",), ("ana/model",)))
+        told = Evaluation("ab" * 32, "recall@1", "0.83")
+        request.make(hub.services, administrator(hub), Wish("A model", "task", "mit", "a/b", told), 86_400)
         yield Visitor(app(hub))
 
 
-@pytest.fixture(scope="module", params=["/", "/?search=none", "/ana/model", "/ana/absent"])
+@pytest.fixture(scope="module", params=["/", "/?search=none", "/ana/model", "/ana/absent", "/exchange"])
 def page(request: pytest.FixtureRequest, visitor: Visitor) -> str:
     return visitor.get(request.param).text
 

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from tukar.exchange.requests import Wish
 from tukar.hub import Hub
 from tukar.testing.models import tiny_safetensors
+from tukar.usecases import request
 
 from .chromium import Chromium, chromium
 from .conftest import Publish, app
+from .swapped import Published, administrator, published
 from .test_sanitising import VECTORS
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -70,10 +73,12 @@ def address(hub: Hub) -> Iterator[str]:
 
 
 @pytest.fixture
-def ordinary(publish: Publish) -> str:
+def ordinary(hub: Hub, publish: Publish) -> str:
     files = {"README.md": ORDINARY.encode(), "model.safetensors": tiny_safetensors(), LONG_FILE: b"x"}
     publish(f"{LONG}/{LONG}", files, "word " * 50)
     publish("ana/model", {"README.md": b"# Other"})
+    published(hub, Published(("ana/model",), (f"{LONG}/other",), (f"{LONG}/{LONG}",)), peer=LONG[:90])
+    request.make(hub.services, administrator(hub), Wish("unbroken" * 60, LONG, LONG, f"{LONG}/{LONG}"), 86_400)
     return f"/{LONG}/{LONG}"
 
 
@@ -83,7 +88,7 @@ def test_no_page_is_wider_than_the_window(
     browser: Chromium, address: str, ordinary: str, size: tuple[int, int], dark: bool, tmp_path: Path
 ) -> None:
     browser.show(*size, dark=dark)
-    for path in ("/", "/?search=none", ordinary, "/ana/absent"):
+    for path in ("/", "/?search=none", ordinary, "/ana/absent", "/exchange"):
         browser.open(address + path)
         browser.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
         assert browser.evaluate(OVERFLOW) == 0, path
@@ -98,7 +103,7 @@ def test_the_browser_refuses_nothing_and_loads_from_here_only(
     browser: Chromium, address: str, ordinary: str, size: tuple[int, int]
 ) -> None:
     browser.show(*size)
-    for path in ("/", ordinary):
+    for path in ("/", ordinary, "/exchange"):
         browser.open(address + path)
         assert [entry for entry in browser.log if "Content Security Policy" in entry] == []
         loaded = browser.evaluate("performance.getEntriesByType('resource').map(entry => entry.name)")

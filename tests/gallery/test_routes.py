@@ -64,7 +64,9 @@ def test_statuses(address: str, status: int, publish: Publish, visitor: Visitor)
         assert find(reply.text, "p", class_="status")[0].text == str(status)
 
 
-@pytest.mark.parametrize("address", ["/", "/ana/model", "/ana/absent", "/ana/%FF"])
+@pytest.mark.parametrize(
+    "address", ["/", "/ana/model", "/ana/absent", "/ana/%FF", "/exchange", "/ana/model/receipts/x"]
+)
 def test_every_page_is_sent_with_the_policy(address: str, publish: Publish, visitor: Visitor) -> None:
     publish("ana/model", {"README.md": b"x"})
     headers = visitor.get(address).headers
@@ -80,7 +82,7 @@ def test_the_policy_allows_nothing_from_elsewhere_and_nothing_inline() -> None:
     assert set(rules.values()) == {"'self'", "'none'"}
 
 
-@pytest.mark.parametrize("address", ["/", "/?search=x", "/ana/model", "/ana/absent"])
+@pytest.mark.parametrize("address", ["/", "/?search=x", "/ana/model", "/ana/absent", "/exchange"])
 def test_pages_do_without_what_the_policy_forbids(address: str, publish: Publish, visitor: Visitor) -> None:
     publish("ana/model", {"README.md": b"# x\n\n| a |\n|--:|\n| 1 |\n\n![x](https://example.org/x.png)"})
     for element in read(visitor.get(address).text):

@@ -32,6 +32,11 @@ class Place:
         return f"{model(self.name)}/resolve/{quote(self.revision, safe='')}/{quote(path)}"
 
 
+def receipt(name: str, swap: str) -> str:
+    """A receipt that speaks of a model, as JSON."""
+    return f"{model(name)}/receipts/{swap}"
+
+
 def model(name: str) -> str:
     """The page of a model."""
     return f"/{quote(name)}"

@@ -37,6 +37,26 @@ def publish(endpoint: str) -> str:
     return "\n".join([settings(endpoint), "export HF_TOKEN=tukar_…", "hf upload YOU/my-model ./my-model"])
 
 
+def add_peer(endpoint: str, fingerprint: str) -> str:
+    """Let one's own hub trust this one."""
+    return f"tukar peer add {shlex.quote(endpoint)} \\\n  --fingerprint {fingerprint}"
+
+
+def answer(request: str) -> str:
+    """Answer a request of this hub."""
+    return f"tukar swap offer PEER --give NAMESPACE/NAME \\\n  --request {request}"
+
+
+def verify(swap: str) -> str:
+    """Verify a receipt that was downloaded."""
+    return f"tukar receipt verify {receipt_name(swap)}"
+
+
+def receipt_name(swap: str) -> str:
+    """What the file of a receipt is called."""
+    return f"{swap[:12]}.receipt.json"
+
+
 def _shell(endpoint: str, command: str, place: Place) -> str:
     revision = "" if place.revision == DEFAULT_BRANCH else f" --revision {shlex.quote(place.revision)}"
     return f"HF_ENDPOINT={shlex.quote(endpoint)} \\\n  {command} {shlex.quote(place.name)}{revision}"

@@ -10,7 +10,7 @@ from tukar.catalog.cards import Card
 from tukar.catalog.values import Entry, Identity
 from tukar.database import Transaction
 from tukar.errors import Invalid, RepoNotFound
-from tukar.gallery import addresses, weights
+from tukar.gallery import addresses, receipts, weights
 from tukar.gallery.addresses import Place
 from tukar.gallery.views import BaseModel, CommitLine, FileLine, Files, History, ModelPage
 from tukar.types import RepoId
@@ -58,6 +58,7 @@ def model(
         files=_files(sizes),
         weights=weights.weights(services, entries, focus, start),
         history=history,
+        receipts=receipts.lines(services, identity, sizes.repository),
     )
 
 

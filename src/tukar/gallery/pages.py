@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tukar import __version__
 from tukar.gallery import addresses, commands, markdown, text
-from tukar.gallery.views import ModelPage, ModelsPage
+from tukar.gallery.views import ExchangePage, ModelPage, ModelsPage
 
 # Sent with every page. A style or script in a page itself would not run, nor an image from elsewhere load.
 CONTENT_SECURITY_POLICY: Final = (
@@ -32,6 +32,11 @@ def model_page(view: ModelPage) -> str:
     """One model."""
     card = markdown.render(view.card.body, view.place) if view.card else None
     return _render("model.html", view=view, rendered=card)
+
+
+def exchange_page(view: ExchangePage) -> str:
+    """What this hub has to do with others."""
+    return _render("exchange.html", view=view)
 
 
 def error_page(status: int, message: str, hint: str | None = None) -> str:

@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from tukar import errors
 from tukar.catalog.revisions import DEFAULT_BRANCH
 from tukar.catalog.values import ANONYMOUS
-from tukar.gallery import listing, model, pages
+from tukar.gallery import commands, exchanging, listing, model, pages, receipts
 from tukar.gallery.addresses import Place
 from tukar.hub import Hub
 from tukar.types import RepoId, check_namespace
@@ -102,6 +102,21 @@ def show(request: Request) -> Response:
 
 
 @_shown
+def exchange(request: Request) -> Response:
+    """What this hub has to do with others."""
+    return _html(pages.exchange_page(exchanging.exchange(_hub(request).services, _endpoint(request))))
+
+
+@_shown
+def receipt(request: Request) -> Response:
+    """A receipt that speaks of a model, to be kept as a file."""
+    swap = _parameter(request, "swap")
+    envelope = receipts.receipt(_hub(request).services, ANONYMOUS, _repo_id(request), swap)
+    named = {"Content-Disposition": f'attachment; filename="{commands.receipt_name(swap)}"'}
+    return Response(envelope.encode(), media_type="application/json", headers=_HEADERS | named)
+
+
+@_shown
 def file(request: Request) -> Response:
     """The file itself: there is no page on one file."""
     place = Place(str(_repo_id(request)), _parameter(request, "revision"))
@@ -150,10 +165,12 @@ _STATIC: Final = StaticFiles(directory=Path(__file__).parent / "static")
 routes: Final[list[BaseRoute]] = [
     Mount("/static", _STATIC),
     Route("/", models),
+    Route("/exchange", exchange),
     Route(_MODEL, show),
     # Addresses that Hugging Face's clients print.
     Route(f"{_MODEL}/tree/{{revision}}", show),
     Route(f"{_MODEL}/tree/{{revision}}/{{path:path}}", show),
     Route(f"{_MODEL}/commit/{{revision}}", show),
+    Route(f"{_MODEL}/receipts/{{swap}}", receipt),
     Route(f"{_MODEL}/blob/{{revision}}/{{path:path}}", file),
 ]

@@ -179,6 +179,69 @@ class BaseModel:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiptLine:
+    """A receipt that speaks of a model.
+
+    Attributes:
+        swap: the swap's id.
+        address: of the receipt itself.
+        peer: what this hub's operator calls the other hub.
+        fingerprint: of the other hub's key, in groups.
+        received: whether the model came from the other hub; else it was handed over.
+        others: what was handed over in the other direction, by the names on the hubs that gave it: ``namespace/name``
+            and, where it is one of this hub's, its page. Empty for a gift.
+        ended_at: when this hub published its part.
+    """
+
+    swap: str
+    address: str
+    peer: str
+    fingerprint: str
+    received: bool
+    others: tuple[tuple[str, str | None], ...]
+    ended_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLine:
+    """A model that this hub asks for. The words are those of its operator; empty where nothing is asked.
+
+    Attributes:
+        at_least: how good it has to be; None if that is not said.
+        metric: of what.
+        sha256: of the file on which it is measured.
+    """
+
+    id: str
+    text: str
+    task: str
+    licence: str
+    base_model: str
+    at_least: str | None
+    metric: str
+    sha256: str
+    made_at: float
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangePage:
+    """What this hub has to do with others, as far as everybody may know.
+
+    Attributes:
+        endpoint: the hub's address as clients write it, without a slash at the end.
+        fingerprint: of its key, in groups.
+        earlier: fingerprints of the keys that it had before, oldest first.
+        requests: those that are open, the newest first.
+    """
+
+    endpoint: str
+    fingerprint: str
+    earlier: tuple[str, ...]
+    requests: tuple[RequestLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelPage:
     """One model at a revision.
 
@@ -196,3 +259,4 @@ class ModelPage:
     files: Files
     weights: Weights
     history: History
+    receipts: tuple[ReceiptLine, ...] = ()

@@ -13,6 +13,7 @@ from tukar.database import Transaction
 from tukar.errors import Conflict, Invalid, Refused
 from tukar.exchange import identity as identities
 from tukar.exchange import peers, protocol, swaps
+from tukar.exchange.disclosure import may_see
 from tukar.exchange.offers import ACCEPTANCE, OFFER, Acceptance, Item, Offer, Reference
 from tukar.exchange.peers import Peer
 from tukar.exchange.states import Act, Role
@@ -172,9 +173,10 @@ def get(services: Services, identity: Identity, swap: str) -> Shown:
 
 
 def receipts(services: Services, identity: Identity, repo_id: RepoId) -> list[Record]:
-    """The swaps whose receipts speak of a repository that the asker may read, the newest first."""
+    """The swaps whose receipts speak of a repository and may be seen by the asker, the newest first."""
     with services.database.read() as tx:
-        return swaps.of_repository(tx, repositories.get(tx, identity, repo_id).id)
+        found = swaps.of_repository(tx, repositories.get(tx, identity, repo_id).id)
+        return [record for record in found if may_see(tx, identity, record)]
 
 
 def cancel_all(services: Services, peer_id: int, reason: str) -> None:
