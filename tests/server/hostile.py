@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from .villain import Victim, Villain, besieged
+from .victim import Victim
+from .villain import Villain, besieged
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,8 @@ from .hostile import third as third
 from .hostile import victim as victim
 from .hostile import villain as villain
 from .site import ADMIN_TOKEN
-from .villain import SECRET_NAME, Serve, Victim, Villain
+from .victim import Victim
+from .villain import SECRET_NAME, Serve, Villain
 
 Pieces = Iterable[bytes]
 
@@ -185,6 +186,29 @@ def test_a_manifest_that_is_not_there(villain: Villain, victim: Victim) -> None:
     assert (
         ended(villain, victim, lying(manifest=Digest.of(b"nothing"))(villain), serve=served(of_another)) == "cancelled"
     )
+
+
+def test_a_stream_that_goes_on_after_the_swap_has_ended(
+    villain: Villain, victim: Victim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slowly it comes: nobody waits for its end."""
+    monkeypatch.setattr("tukar.usecases.swap_run._WATCH", 0.0)
+
+    def drip(villain: Villain, swap_id: str, asked: dict[str, Any]) -> tuple[int, Pieces]:
+        def pieces() -> Iterator[bytes]:
+            victim.cancel(swap_id).raise_for_status()
+            for byte in b"".join(villain.stream(asked["objects"])):
+                yield bytes([byte])
+
+        return 200, pieces()
+
+    made = villain.offered(villain.item())
+    victim.accept(made.swap).raise_for_status()
+    villain.serve = drip
+    villain.answers = [villain.sign(OFFER, made.payload())]
+    victim.run(made.swap)
+    assert victim.state(made.swap) == "cancelled"
+    assert victim.is_swept(made.swap)
 
 
 def test_more_than_the_disk_has(villain: Villain, victim: Victim) -> None:

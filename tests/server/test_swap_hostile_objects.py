@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tukar.exchange import peers
+from tukar.exchange.tables import peers as peer_rows
 
 from .hostile import both as both
 from .hostile import refused
 from .hostile import third as third
 from .hostile import victim as victim
 from .hostile import villain as villain
-from .villain import SECRET_NAME, Victim, Villain
+from .victim import Victim
+from .villain import SECRET_NAME, Villain
 
 NOWHERE = "ab" * 32
 
@@ -82,7 +84,7 @@ def test_nothing_after_revocation(villain: Villain, victim: Victim) -> None:
         assert (answer.status_code, answer.content) == (403, villain.fetch("0" * 64, [NOWHERE]).content)
     finally:
         with victim.services.database.write() as tx:
-            tx.execute(peers.peers.update().values(state="trusted"))
+            tx.execute(peer_rows.update().values(state="trusted"))
 
 
 @pytest.mark.parametrize("wanted", [["../" + "a" * 61], ["A" * 64], [""], [1], [None], [["a"]], ["a" * 10_000]])

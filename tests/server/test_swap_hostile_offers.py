@@ -17,7 +17,8 @@ from .hostile import refused
 from .hostile import third as third
 from .hostile import victim as victim
 from .hostile import villain as villain
-from .villain import Victim, Villain
+from .victim import Victim
+from .villain import Villain
 
 Change = Callable[[dict[str, Any]], Any]
 

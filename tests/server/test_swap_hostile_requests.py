@@ -14,6 +14,7 @@ from tukar.exchange import peers
 from tukar.exchange.authorisation import signed
 from tukar.exchange.offers import OFFER
 from tukar.exchange.swap_client import SWAPS_PATH
+from tukar.exchange.tables import peers as peer_rows
 from tukar.signing import SigningKey
 
 from .hostile import both as both
@@ -21,7 +22,8 @@ from .hostile import refused
 from .hostile import third as third
 from .hostile import victim as victim
 from .hostile import villain as villain
-from .villain import Victim, Villain, body_of
+from .victim import Victim
+from .villain import Villain, body_of
 
 PATH = f"{SWAPS_PATH}/{'0' * 64}"
 
@@ -159,4 +161,4 @@ def test_a_peer_that_was_revoked(villain: Villain, victim: Victim) -> None:
         assert not victim.knows(made.swap)
     finally:
         with victim.services.database.write() as tx:
-            tx.execute(peers.peers.update().values(state="trusted"))
+            tx.execute(peer_rows.update().values(state="trusted"))
