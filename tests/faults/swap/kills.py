@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -22,28 +21,16 @@ from typing import Any
 from tukar.exchange.receipts import verify
 from tukar.testing.models import tiny_safetensors
 
-from ..hub.process import Died, Server
+from ..hub.process import Server
 from .clerk import SETTINGS, Clerk
 from .gate import Gate
+from .troubles import KINDS, Trouble
 
 _CARD = b"---\nlicense: apache-2.0\n---\n# A model\n"
 _NAMES = ("ours", "theirs")
-_MOST_STEPS = 140  # of the disk, until a counted kill
-_MOST_SECONDS = 1.0  # until one by the clock, and for which a hub is away or nobody gets through
-_MOST_BYTES = 700_000  # more than a side's part of a swap
 _PATIENCE = 90.0  # seconds in which a swap has to end once nothing troubles it any more
 _GIVEN = "base"
 _TAKEN = "child"
-
-
-@dataclass
-class Trouble:
-    """One point: ``kind`` is what happens, to the side of that number."""
-
-    kind: str
-    side: int
-    begun: bool = False
-    until: float = 0.0
 
 
 @dataclass
@@ -76,15 +63,19 @@ class Siege:
             assert clerk.stored()["objects"] == 0, f"{clerk.name} keeps {clerk.stored()}"
 
     def _swap(self, note: str) -> None:
-        troubles = [Trouble(self.random.choice(_KINDS), self.random.randrange(2)) for _ in range(self._count())]
+        waiting = [
+            Trouble(self.random.choice(KINDS), self.random.choice(self.clerks), self.random)
+            for _ in range(self.random.randrange(1, 5))
+        ]
         cancels = self.random.choice(range(2)) if self.random.random() < 0.25 else None
-        waiting, cancel_at = list(troubles), time.monotonic() + self.random.uniform(0.1, 3.0)
+        cancel_at = time.monotonic() + self.random.uniform(0.1, 3.0)
         deadline = time.monotonic() + _PATIENCE
         current: Trouble | None = None
+        before = ""
         while True:
             if current is None and waiting:
                 current = waiting.pop(0)
-                self._begin(current)
+                current.begin()
             known = self._go_on(note)
             seen = None if cancels is None else known[cancels]
             if cancels is not None and seen is not None and time.monotonic() > cancel_at:
@@ -92,63 +83,15 @@ class Siege:
                     self.ends["cancelled by an operator"] += 1
                 cancels = None
             ended = all(swap is not None and _is_settled(swap) for swap in known)
-            if current is not None and self._is_over(current, ended):
-                self.points[f"{current.kind}, {_states(known)}"] += 1
+            if current is not None and current.is_over(ended):
+                self.points[f"{current.kind}, {before}"] += 1
                 current, deadline = None, time.monotonic() + _PATIENCE
             if ended and current is None:
                 self.ends[_states(known)] += 1
                 return
             assert time.monotonic() < deadline, f"the swap does not end: {known}"
+            before = _states(known)
             time.sleep(0.01)
-
-    def _count(self) -> int:
-        return self.random.choice((1, 2, 3, 4))
-
-    def _begin(self, trouble: Trouble) -> None:
-        clerk = self.clerks[trouble.side]
-        trouble.until = time.monotonic() + self.random.random() * _MOST_SECONDS
-        match trouble.kind:
-            case "killed at a step":
-                clerk.server.arm(self.random.randrange(1, _MOST_STEPS))
-            case "cut":
-                clerk.gate.cut_after(int(_MOST_BYTES ** self.random.random()))
-            case "kept away":
-                clerk.gate.close()
-
-    def _is_over(self, trouble: Trouble, ended: bool) -> bool:
-        """Whether it has happened, and is past."""
-        clerk = self.clerks[trouble.side]
-        match trouble.kind:
-            case "killed at a step" | "killed at a time":
-                late = time.monotonic() > trouble.until
-                if clerk.server.process.poll() is None and (ended or (late and trouble.kind == "killed at a time")):
-                    clerk.server.kill()
-                if clerk.server.process.poll() is None:
-                    return False
-                self._start(clerk)
-                return True
-            case "cut":
-                if ended:
-                    clerk.gate.open()
-                return clerk.gate.has_cut
-            case _:
-                if time.monotonic() < trouble.until:
-                    return False
-                clerk.gate.open()
-                return True
-
-    def _start(self, clerk: Clerk) -> None:
-        """Sometimes after a while, and sometimes it dies at the start as well."""
-        assert clerk.server.process.wait() == -signal.SIGKILL
-        time.sleep(self.random.choice((0.0, 0.0, self.random.random() * _MOST_SECONDS)))
-        if self.random.random() < 0.2:
-            try:
-                clerk.server.start(self.random.randrange(1, 120))
-                clerk.server.kill()  # it served before the countdown ended
-            except Died:
-                pass
-            self.points["killed at the start"] += 1
-        clerk.server.start()
 
     def _go_on(self, note: str) -> list[dict[str, Any] | None]:
         """What the operators do: offer, accept once it is offered, and look; the swap as each hub shows it."""
@@ -182,9 +125,6 @@ class Siege:
         for clerk in self.clerks:
             _wait_until_swept(clerk)
             assert clerk.job("check", {})["faults"] == []
-
-
-_KINDS = ("killed at a step", "killed at a step", "killed at a step", "killed at a time", "cut", "cut", "kept away")
 
 
 def _files(number: int, which: str) -> dict[str, bytes]:
