@@ -69,6 +69,16 @@ def test_a_unique_job_is_the_one_that_runs_unless_it_is_to_be_cancelled(tx: Tran
     assert queue.submit(tx, "check", now=NOW, unique=True).id != first.id
 
 
+def test_a_unique_job_that_is_to_be_done_again_follows_the_one_that_runs(tx: Transaction) -> None:
+    queue.submit(tx, "check", now=NOW)
+    running = queue.claim(tx, ["check"], "me", NOW, 60)
+    assert running is not None
+    after = queue.submit(tx, "check", now=NOW, run_at=NOW + 5, unique=True, again=True)
+    assert after.id != running.id
+    assert queue.submit(tx, "check", now=NOW, unique=True, again=True) == queue.get(tx, after.id)
+    assert queue.get(tx, after.id).run_at == NOW
+
+
 def test_a_unique_job_is_added_again_once_the_last_has_ended(tx: Transaction) -> None:
     first = queue.submit(tx, "check", now=NOW)
     queue.cancel(tx, first.id, NOW)

@@ -20,6 +20,7 @@ from tukar.exchange.offers import Reference
 from tukar.exchange.peers import Peer
 from tukar.exchange.states import State
 from tukar.exchange.swaps import Record
+from tukar.jobs import queue
 from tukar.objects.stream import Start
 from tukar.signing import Envelope
 from tukar.testing.models import tiny_safetensors
@@ -28,7 +29,7 @@ from tukar.usecases import fetch, swap, swap_talk
 from tukar.usecases.collect import collect
 from tukar.usecases.services import Services
 from tukar.usecases.swap import Proposal
-from tukar.usecases.swap_run import drive
+from tukar.usecases.swap_run import Turns, drive
 
 from .conftest import Desk, open_desk, regular
 
@@ -294,6 +295,31 @@ def test_a_place_that_is_taken_is_told_at_once(hubs: tuple[Party, Party]) -> Non
     theirs.desk.repository("admin", "base")
     with pytest.raises(Conflict, match="admin/base exists here"):
         swap.accept(theirs.services, theirs.operator, swap_id, {})
+
+
+def test_a_swap_is_looked_at_again_by_itself(hubs: tuple[Party, Party]) -> None:
+    """Though the job that looks at it is still there when it asks for the next."""
+    ours, _ = hubs
+    ours.publish("base", BASE)
+    swap_id = make_offer(ours, take=[])
+    ours.wires["theirs"].cut = True
+    with ours.services.database.write() as tx:
+        job = queue.claim(tx, ["swap"], "a worker", ours.services.clock(), 60)
+    assert job is not None
+    ours.run(swap_id)
+    with ours.services.database.write() as tx:
+        queue.complete(tx, job, {}, ours.services.clock())
+        (following,) = queue.listing(tx, kinds=["swap"], states=["queued"])
+    assert following.payload == {"swap": swap_id}
+    assert following.run_at > ours.services.clock()
+
+
+def test_a_swap_has_one_job_at_a_time() -> None:
+    turns = Turns()
+    with turns.take("a") as first, turns.take("a") as second, turns.take("b") as other:
+        assert (first, second, other) == (True, False, True)
+    with turns.take("a") as again:
+        assert again
 
 
 def test_a_hub_that_is_away_is_waited_for(hubs: tuple[Party, Party]) -> None:
