@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .hub import Commands, HubProcess, wait_for
+from .hub import ADMIN_TOKEN, Commands, HubProcess, wait_for
 
 
 @dataclass
@@ -47,7 +47,7 @@ def pair(folder: Path) -> Iterator[Pair]:
     """Two new hubs."""
     made = []
     for name in ("ours", "theirs"):
-        hub = HubProcess(folder / name).start()
+        hub = HubProcess(folder / name, settings={"TUKAR_ADMIN_TOKEN": ADMIN_TOKEN, "TUKAR_SWAP_PAUSE": "0.1"}).start()
         home = folder / f"home-{name}"
         home.mkdir()
         made.append(Party(hub, Commands(hub.url, home)))

@@ -69,7 +69,8 @@ def test_requests_of_a_hub_that_changed_its_key(hubs: Pair) -> None:
     assert {made["id"], after["id"]} <= read
 
 
-def test_a_hub_that_is_down(tmp_path: Path, hubs: Pair) -> None:
+@pytest.mark.slow
+def test_a_hub_that_is_down(tmp_path: Path) -> None:
     with pair(tmp_path) as own:
         running = own.ours.tukar.json("request", "make", "before it went down")
         own.ours.hub.stop()
