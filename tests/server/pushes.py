@@ -15,8 +15,8 @@ import httpx
 from tukar import formats
 from tukar.exchange import local
 from tukar.objects import manifests, stream
-from tukar.objects.packs import BLOCK, CONTENT, MANIFEST, Record, object_hasher
 from tukar.objects.blocks import decode_block
+from tukar.objects.packs import BLOCK, CONTENT, MANIFEST, Record, object_hasher
 from tukar.objects.sources import BytesSource
 from tukar.objects.stream import Input
 from tukar.types import Digest, Manifest, Part

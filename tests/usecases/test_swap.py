@@ -18,6 +18,7 @@ from tukar.exchange import identity as identities
 from tukar.exchange import peers, swaps
 from tukar.exchange.offers import Reference
 from tukar.exchange.peers import Peer
+from tukar.exchange.requests import Wish
 from tukar.exchange.states import State
 from tukar.exchange.swaps import Record
 from tukar.jobs import queue
@@ -25,7 +26,7 @@ from tukar.objects.stream import Start
 from tukar.signing import Envelope
 from tukar.testing.models import tiny_safetensors
 from tukar.types import Digest, RepoId
-from tukar.usecases import fetch, swap, swap_talk
+from tukar.usecases import fetch, request, swap, swap_talk
 from tukar.usecases.collect import collect
 from tukar.usecases.services import Services
 from tukar.usecases.swap import Proposal
@@ -223,6 +224,21 @@ def test_a_gift(hubs: tuple[Party, Party]) -> None:
     settle(hubs, swap_id)
     assert theirs.read("admin/given", "weights.bin") == BASE
     assert ours.record(swap_id).swap.state is State.PUBLISHED
+
+
+def test_a_request_is_closed_by_the_swap_that_answers_it(hubs: tuple[Party, Party]) -> None:
+    ours, theirs = hubs
+    ours.publish("base", BASE)
+    wanted = request.make(theirs.services, theirs.operator, Wish("A model for this test"), 86_400)
+    given = (Reference(RepoId("admin", "base"), "main"),)
+    proposal = Proposal("theirs", given, (), {}, request=wanted.request.id)
+    swap_id = swap.offer(ours.services, ours.operator, proposal).record.id
+    ours.run(swap_id)
+    assert [entry.request.id for entry in request.listing(theirs.services, theirs.operator)] == [wanted.request.id]
+    swap.accept(theirs.services, theirs.operator, swap_id, {})
+    settle(hubs, swap_id)
+    assert request.listing(theirs.services, theirs.operator) == []
+    assert request.get(theirs.services, theirs.operator, wanted.request.id).swap_id == swap_id
 
 
 def test_a_refusal(hubs: tuple[Party, Party]) -> None:

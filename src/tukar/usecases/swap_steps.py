@@ -9,7 +9,7 @@ from tukar.catalog import repositories, users
 from tukar.catalog.values import Identity, User
 from tukar.database import Transaction
 from tukar.errors import Conflict, Invalid, RepoNotFound
-from tukar.exchange import identity, peers, protocol, swaps
+from tukar.exchange import identity, peers, protocol, requests, swaps
 from tukar.exchange.offers import (
     ACCEPTANCE,
     ENDING,
@@ -98,6 +98,8 @@ def _publish(services: Services, tx: Transaction, record: Record) -> Record:
         target = target_of(record, item, author)
         made, _ = handing.publish(services, tx, item, target, author, origin, record.id[:8])
         swaps.attach(tx, record.id, made.id)
+    if record.offer.request and record.coming:
+        requests.close(tx, record.offer.request, record.id)
     for item in record.given:
         for repository in _given(tx, item):
             swaps.attach(tx, record.id, repository)
