@@ -125,7 +125,7 @@ class HubProcess:
 class Way:
     """A TCP proxy to a hub. It counts what comes back, and may stop passing it on, or cut, after so many bytes.
 
-    It may also stop passing on what is sent, after `takes` bytes.
+    It may also stop passing on what is sent, after `takes` bytes, or cut when so many were sent (`takes_until`).
     """
 
     def __init__(self, url: str) -> None:
@@ -138,6 +138,7 @@ class Way:
         self.stalls_at: int | None = None
         self.taken = 0
         self.takes: int | None = None
+        self.takes_until: list[int] = []
         self._open = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -149,7 +150,11 @@ class Way:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                hub = socket.create_connection(self._hub)
+                try:
+                    hub = socket.create_connection(self._hub)
+                except OSError:  # it is down: so is the way to it
+                    client.close()
+                    continue
                 threading.Thread(target=self._forward, args=(client, hub), daemon=True).start()
                 threading.Thread(target=self._back, args=(hub, client), daemon=True).start()
 
@@ -157,6 +162,11 @@ class Way:
         with suppress(OSError):
             while data := client.recv(1 << 16):
                 self.taken += len(data)
+                if self.takes_until and self.taken >= self.takes_until[0]:
+                    self.takes_until.pop(0)
+                    client.shutdown(socket.SHUT_RDWR)
+                    hub.shutdown(socket.SHUT_RDWR)
+                    return
                 if self.takes is None or self.taken <= self.takes:
                     hub.sendall(data)
             hub.shutdown(socket.SHUT_WR)
@@ -173,3 +183,5 @@ class Way:
                     self._open.wait()
                     return
                 client.sendall(data)
+            # Its other thread waits for it, and so closing it would not end it.
+            client.shutdown(socket.SHUT_RDWR)

@@ -18,7 +18,7 @@ from tukar.objects.tables import held_objects, objects
 from tukar.testing.models import tiny_safetensors
 from tukar.types import Digest
 
-from .stores import NOW, Store, flipped, noise, text
+from .stores import BLOCK, NOW, Store, flipped, noise, text
 
 CONTENTS = (tiny_safetensors(0), noise(9000, 1), text(7000))
 
@@ -145,6 +145,29 @@ def test_what_was_torn_is_asked_for_again(giver: Store, taker: Store, tmp_path: 
         arrivals.seal()
     assert set(all_digests(taker)) == set(wanted)
     assert taker.check() == []
+
+
+def test_the_end_that_a_crash_tore_comes_again_and_what_came_before_does_not(
+    giver: Store, taker: Store, tmp_path: Path
+) -> None:
+    """The last block is here in part: that it is wrong shows only once the rest of it has come."""
+    wanted = [max(all_digests(giver), key=lambda digest: sum(len(p) for p in send(giver, [digest])))]
+    data = b"".join(send(giver, wanted))
+    folder = tmp_path / "in"
+    with open_arrivals(taker, folder) as arrivals, pytest.raises(Incomplete):
+        arrivals.take([data[: len(data) - 1000]], dict.fromkeys(wanted, 0), nothing)
+    arrived = (folder / "stream").read_bytes()
+    (folder / "stream").write_bytes(arrived[:-10] + bytes(10))
+    with open_arrivals(taker, folder) as arrivals:
+        rest, start = request(arrivals, wanted)
+        with pytest.raises(Incomplete):
+            arrivals.take(send(giver, rest, start), dict.fromkeys(wanted, 0), nothing)
+        rest, start = request(arrivals, wanted)
+        last = b"".join(send(giver, rest, start))
+        assert len(last) < len(data) - len(arrived) + 2 * BLOCK + 2000
+        arrivals.take([last], dict.fromkeys(wanted, 0), nothing)
+        arrivals.seal()
+    assert all_digests(taker) == wanted
 
 
 @pytest.mark.parametrize("step", range(40))

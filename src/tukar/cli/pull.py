@@ -4,48 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
-from urllib.parse import quote
 
 import click
 
 from tukar.cli import folder as folders
 from tukar.cli import options, tree, workers
-from tukar.cli.download import Download
-from tukar.cli.folder import Folder, Missing
+from tukar.cli.fetching import Fetched, Plan, fetch, look_up
+from tukar.cli.folder import Folder
 from tukar.cli.marker import Marker
 from tukar.cli.output import Output, Table, counted, size_text
 from tukar.cli.tree import RemoteFile
-from tukar.errors import Conflict, Unavailable
+from tukar.errors import Conflict
 from tukar.exchange.endpoint import Endpoint
-from tukar.exchange.http import Remote, web_path
-from tukar.exchange.receiving import Receiver
+from tukar.exchange.http import Remote
 from tukar.types import RepoId, RepoType
 
 _THREADS: Final = 4
 _SHOWN: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a pull has to do.
-
-    Attributes:
-        wanted: the files of the new snapshot.
-        missing: those of them that are not here.
-        going: paths of what Tukar put here and the revision has no more.
-        changed: paths of the same that were changed here since, and so stay.
-        foreign: paths of missing files that Tukar did not write here, or that were changed: they are replaced.
-    """
-
-    wanted: Sequence[RemoteFile]
-    missing: Sequence[RemoteFile]
-    going: Sequence[str]
-    changed: Sequence[str]
-    foreign: Sequence[str]
 
 
 @click.command()
@@ -84,17 +62,16 @@ def pull(
     """
     repo, endpoint = options.repo_id(repository, kind), Endpoint.from_environment()
     with Remote(endpoint) as remote:
-        commit = tree.resolve(remote, repo, revision)
-        listed = tree.files(remote, repo, commit)
-    picked = set(options.chosen([file.path for file in listed], include, exclude))
+        found = look_up(remote, repo, tree.resolve(remote, repo, revision))
+    picked = set(options.chosen([file.path for file in found.files], include, exclude))
     target = to or Path(repo.name)
     with folders.opened(target) as folder:
-        plan = _plan(folder, repo, listed, picked, force, output)
+        plan = _plan(folder, repo, found.files, picked, force, output)
         missing = folder.missing(plan.missing)
-        received = _fetch(endpoint, repo, commit, folder, missing, output)
-        snapshot = Marker(endpoint.url, repo, revision, commit, tuple(plan.wanted))
+        fetched = fetch(endpoint, found, folder, plan, missing, output)
+        snapshot = Marker(endpoint.url, repo, revision, found.commit, tuple(plan.wanted))
         folder.place(snapshot, missing, plan.going)
-    _show(output, snapshot, target, plan, received)
+    _show(output, snapshot, target, plan, fetched)
 
 
 def _plan(
@@ -140,52 +117,28 @@ def _missing(folder: Folder, wanted: Sequence[RemoteFile], output: Output) -> li
     return [file for file in wanted if file.path not in here]
 
 
-def _fetch(
-    endpoint: Endpoint, repo: RepoId, commit: str, folder: Folder, missing: Sequence[Missing], output: Output
-) -> int:
-    """Step 2: every file that is missing, in several threads; the largest first. Returns the bytes that came."""
-    needed = [item for item in missing if not item.is_here()]
-    to_come = sum(item.to_come() for item in needed)
-    if to_come > folder.free_bytes():
-        raise Unavailable(
-            f"{size_text(to_come)} are to come, and {folder.root} has room for {size_text(folder.free_bytes())}",
-            hint="make room, or pull into a folder on another disk",
-        )
-    downloads: list[Download] = []
-    with output.progress("Fetching", sum(item.file.size for item in needed)) as advance:
-
-        @contextmanager
-        def worker(stop: Event) -> Iterator[Callable[[Missing], None]]:
-            with Receiver(endpoint) as receiver:
-                download = Download(receiver, advance, stop)
-                downloads.append(download)
-                base = f"{web_path(repo)}/resolve/{commit}"
-                yield lambda item: download.fetch(f"{base}/{quote(item.file.path)}", item.file, item.incoming)
-
-        workers.each(sorted(needed, key=lambda item: -item.file.size), _THREADS, worker)
-    return sum(download.received for download in downloads)
-
-
 def _some(paths: Sequence[str]) -> str:
     more = f", and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
     return ", ".join(map(repr, paths[:_SHOWN])) + more
 
 
-def _show(output: Output, snapshot: Marker, target: Path, plan: Plan, received: int) -> None:
-    fetched = {file.path for file in plan.missing}
+def _show(output: Output, snapshot: Marker, target: Path, plan: Plan, fetched: Fetched) -> None:
+    came = {file.path for file in plan.missing}
     value: dict[str, Any] = {
         "repository": str(snapshot.repo),
         "type": snapshot.repo.type,
         "revision": snapshot.revision,
         "commit": snapshot.commit,
         "folder": str(target.absolute()),
-        "fetched_bytes": received,
+        "via": fetched.via,
+        "fetched_bytes": fetched.nbytes,
+        "avoided_bytes": fetched.avoided,
         "files": [
             {
                 "path": file.path,
                 "size": file.size,
                 "checksum": str(file.checksum),
-                "state": "fetched" if file.path in fetched else "present",
+                "state": "fetched" if file.path in came else "present",
             }
             for file in plan.wanted
         ],
@@ -201,4 +154,5 @@ def _show(output: Output, snapshot: Marker, target: Path, plan: Plan, received: 
         told = f"replaced {counted(len(plan.foreign), 'file')} that Tukar did not write, or that changed here"
         output.note(f"{told}: {_some(plan.foreign)}")
     summary = f"{snapshot.repo} at {snapshot.commit[:12]} is in {target}: {counted(len(rows), 'file')}, all verified"
-    output.show(value, Table(("file", ">size", "state"), rows), summary)
+    told = f"fetched {size_text(fetched.nbytes)}, avoided {size_text(fetched.avoided)}"
+    output.show(value, Table(("file", ">size", "state"), rows), told, summary)

@@ -66,8 +66,8 @@ class OpenFile:
         return data
 
     def check(self, written_at: int) -> None:
-        """Conflict if it was written to since."""
-        if os.fstat(self._descriptor).st_mtime_ns != written_at:
+        """Conflict if it was written to since, or is longer than it was."""
+        if os.fstat(self._descriptor).st_mtime_ns != written_at or os.pread(self._descriptor, 1, self.size):
             raise changed(self._file)
 
     def __enter__(self) -> Self:

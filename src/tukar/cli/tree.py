@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tukar.cli.checksums import Algorithm, Checksum
-from tukar.errors import Invalid, TukarError
+from tukar.errors import Invalid, NotFound, TukarError, Unsupported
 from tukar.exchange.http import Remote, quoted, repo_path
 from tukar.exchange.replies import Fields, malformed
-from tukar.types import RepoId, check_path
+from tukar.types import Digest, RepoId, check_path
 
 OWN: Final = ".tukar"
 """The folder, at the root of what was pulled, that Tukar keeps for itself."""
@@ -43,10 +43,43 @@ def files(remote: Remote, repo: RepoId, commit: str) -> list[RemoteFile]:
     found: list[RemoteFile] = []
     for page in remote.pages(f"{repo_path(repo)}/tree/{commit}", {"recursive": "true"}):
         found += _files(page)
-        if len(found) > _ENTRIES_LIMIT:
-            raise malformed(f"it lists more than {_ENTRIES_LIMIT} files")
+        _check_count(found)
     check_together([file.path for file in found], case_sensitive=True)
     return sorted(found, key=lambda file: file.path)
+
+
+def listed(remote: Remote, repo: RepoId, commit: str) -> tuple[list[RemoteFile], dict[str, Digest]] | None:
+    """All files of a commit, by path, and by path the object that says what each is made of.
+
+    None if the hub does not tell of objects: it is another kind of hub.
+    """
+    found: list[RemoteFile] = []
+    manifests: dict[str, Digest] = {}
+    try:
+        for page in remote.pages(f"{repo_path(repo)}/objects/files/{commit}", {}):
+            for entry in Fields.each(page):
+                file = _file(entry)
+                found.append(file)
+                manifests[file.path] = _digest(entry.text("manifest"))
+            _check_count(found)
+    except (NotFound, Unsupported) as error:
+        if type(error) in (NotFound, Unsupported):  # and not that the repository is missing
+            return None
+        raise
+    check_together([file.path for file in found], case_sensitive=True)
+    return sorted(found, key=lambda file: file.path), manifests
+
+
+def _digest(text: str) -> Digest:
+    try:
+        return Digest.parse(text)
+    except Invalid:
+        raise malformed(f"not the name of an object: {text[:80]!r}") from None
+
+
+def _check_count(found: list[RemoteFile]) -> None:
+    if len(found) > _ENTRIES_LIMIT:
+        raise malformed(f"it lists more than {_ENTRIES_LIMIT} files")
 
 
 def _files(page: Any) -> list[RemoteFile]:

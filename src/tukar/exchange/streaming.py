@@ -5,6 +5,7 @@ The standard library's client, as in ``receiving``: it costs a fifth of what htt
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -29,8 +30,9 @@ def posted(endpoint: Endpoint, path: str, headers: Mapping[str, str], body: byte
     """
     connection = _connection(endpoint)
     try:
-        response = _asked(connection, endpoint, path, headers, body)
-        yield _pieces(response, endpoint)
+        _ask(connection, endpoint, path, headers, body)
+        with _shut(connection.sock):  # which the connection may leave to the answer
+            yield _pieces(_answered(connection, endpoint, path), endpoint)
     finally:
         connection.close()
 
@@ -90,12 +92,26 @@ def _connection(endpoint: Endpoint) -> HTTPConnection:
     return connection_to(scheme, host or "", port)
 
 
-def _asked(
-    connection: HTTPConnection, endpoint: Endpoint, path: str, headers: Mapping[str, str], body: bytes
-) -> HTTPResponse:
+@contextmanager
+def _shut(line: socket.socket) -> Iterator[None]:
+    """Nothing more comes once the context is left: a thread that waits for it, and would bar closing, is woken."""
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
+
+
+def _ask(connection: HTTPConnection, endpoint: Endpoint, path: str, headers: Mapping[str, str], body: bytes) -> None:
     whole = {"User-Agent": AGENT, "Accept-Encoding": "identity", "Content-Type": "application/json", **headers}
     try:
         connection.request("POST", urlsplit(endpoint.url).path + path, body, whole)
+    except (OSError, HTTPException) as error:
+        raise Cut(unreachable(endpoint, error)) from error
+
+
+def _answered(connection: HTTPConnection, endpoint: Endpoint, path: str) -> HTTPResponse:
+    try:
         response = connection.getresponse()
         if response.status == 200 and (response.chunked or response.length is not None):
             return response

@@ -17,10 +17,11 @@ from types import TracebackType
 from typing import Final, Self
 
 from tukar.database import Database
-from tukar.errors import Corrupt, Unavailable
+from tukar.errors import Corrupt
 from tukar.objects import damage, holds, index, registration, stream
 from tukar.objects.packing import drop_packs
 from tukar.objects.packs import Record, read_footer
+from tukar.objects.stream import Incomplete as Incomplete
 from tukar.objects.stream import Input, NotAsAnnounced, Start
 from tukar.objects.verifier import Verifier
 from tukar.objects.writing import MAX_RECORDS, PackWriter
@@ -35,13 +36,6 @@ _DOING: Final = "take in what arrives"
 
 Progress = Callable[[int], None]
 """Called with the number of bytes that arrived since the last call."""
-
-
-class Incomplete(Unavailable):
-    """A stream ended before its last object did: what came is kept, and the rest can be asked for."""
-
-    def __init__(self) -> None:
-        super().__init__("the stream of objects ended within an object", hint="try again: it goes on where it stopped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +67,9 @@ class Arrivals:
         with os_errors_unavailable(_DOING):
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(folder / "stream", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._size = 0
+            self._size = self._left = self._partial_at = 0
             self._recall()
+            self._left = self._size  # by an earlier process
 
     def __enter__(self) -> Self:
         return self
@@ -140,7 +135,7 @@ class Arrivals:
         self._drop_partial()
         verifier = Verifier(record)
         self._write(stream.header(record))
-        self._partial = verifier
+        self._partial, self._partial_at = verifier, self._size
 
     def _receive(self, source: Input, on_progress: Progress) -> None:
         partial = self._partial
@@ -155,7 +150,7 @@ class Arrivals:
                 on_progress(len(data))
             partial.end()
         except Corrupt:
-            self._drop_partial()
+            self._go_back(partial)
             raise
         self._keep(partial)
 
@@ -163,6 +158,17 @@ class Arrivals:
         self._whole.append(_Arrived(whole.record, self._size - whole.record.stored_size))
         self.taken.add(whole.record.digest)
         self._partial = None
+
+    def _go_back(self, partial: Verifier) -> None:
+        """Something is wrong. Incomplete if a crash had torn what was here: that comes again. Else the object goes."""
+        good = self._partial_at + partial.taken
+        if partial.is_whole or good >= self._left:
+            self._drop_partial()
+            return
+        self._truncate(good)
+        self._whole, self._partial = [], None
+        self._recall()
+        raise Incomplete from None
 
     def _drop_partial(self) -> None:
         if self._partial is not None:
@@ -205,7 +211,7 @@ class Arrivals:
                     verifier.end()
                     self._whole.append(_Arrived(verifier.record, start))
                 else:
-                    self._partial = verifier
+                    self._partial, self._partial_at = verifier, start
                 good = start + verifier.taken
         self._truncate(good)
 
@@ -242,7 +248,7 @@ class Arrivals:
             drop_packs(self._database, self._storage, [pack_id] if new else [])
             raise
         self._truncate(0)
-        self._whole = []
+        self._whole, self._left = [], 0
 
     def _new(self) -> list[_Arrived]:
         """Those that are not stored, or are damaged there, each once."""

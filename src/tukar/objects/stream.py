@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tukar.errors import Corrupt, NotFound
+from tukar.errors import Corrupt, NotFound, Unavailable
 from tukar.objects.packs import (
     BLOCK,
     MANIFEST,
@@ -36,6 +36,13 @@ _TABLE_SHARE: Final = 13  # beyond, one byte for 2^13 raw ones: twice what block
 
 class NotAsAnnounced(Corrupt):
     """What arrived is not what it should be: the sender is at fault, or the line, and not this store."""
+
+
+class Incomplete(Unavailable):
+    """A stream ended before its last object did: what came is kept, and the rest can be asked for."""
+
+    def __init__(self) -> None:
+        super().__init__("the stream of objects ended within an object", hint="try again: it goes on where it stopped")
 
 
 Locate = Callable[[Digest], Location]

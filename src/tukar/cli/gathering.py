@@ -1,0 +1,163 @@
+"""The files of a pull, as the destination of a transfer: objects come once, whatever needs them, and those that are on
+this disk already do not come at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from tukar.cli.aside import ahead
+from tukar.cli.growing import Growing
+from tukar.cli.places import Place
+from tukar.errors import Conflict, Corrupt
+from tukar.exchange.remote import Wanted
+from tukar.objects import manifests, stream
+from tukar.objects.packs import MANIFEST, Record, object_hasher
+from tukar.objects.stream import Incomplete, Input
+from tukar.objects.unpacking import Unpacker
+from tukar.types import Digest, Manifest
+
+_MANIFESTS: Final = 64 << 20  # bytes of all manifests of a pull: a million and a half of parts
+
+
+class ManifestsHere:
+    """The manifests of files, as the destination of a transfer: they are kept in memory."""
+
+    def __init__(self) -> None:
+        self.found: dict[Digest, Manifest] = {}
+        self._size = 0
+
+    def missing(self, digests: Sequence[Digest]) -> Wanted:
+        """As ``remote.Destination``."""
+        return Wanted(tuple(digest for digest in digests if digest not in self.found))
+
+    def write(self, pieces: Iterable[bytes], wanted: Mapping[Digest, int]) -> None:
+        """As ``remote.Destination``."""
+        source = Input(pieces)
+        while (begun := stream.read_header(source)) is not None:
+            record, start = begun
+            if start or record.kind != MANIFEST or record.digest not in wanted:
+                raise Corrupt(f"object {record.digest} arrived and was not asked for")
+            self.found[record.digest] = manifests.decode(self._take(record, source))
+        if not wanted.keys() <= self.found.keys():
+            raise Incomplete
+
+    def _take(self, record: Record, source: Input) -> bytes:
+        self._size += record.size
+        if self._size > _MANIFESTS:
+            raise Corrupt(f"the files are made of more parts than fit into {_MANIFESTS} bytes")
+        stored = source.exactly(record.stored_size)
+        if len(stored) < record.stored_size:
+            raise Incomplete
+        raw = b"".join(Unpacker(record).feed(stored))
+        if object_hasher(MANIFEST).update(raw).digest() != record.digest:
+            raise Corrupt(f"object {record.digest}: its blocks do not add up to its digest")
+        return raw
+
+
+class ChangedHere(Conflict):
+    """Somebody works in the folder: what was there is gone, and has to come. What that is was worked out anew."""
+
+
+class Gathering:
+    """Files that grow, one after another, as the destination of a transfer.
+
+    Args:
+        files: those that are not here.
+        places: where objects are on this disk.
+
+    Attributes:
+        nbytes: of the streams, as they came.
+    """
+
+    def __init__(self, files: Sequence[Growing], places: Mapping[Digest, Place]) -> None:
+        self._places = dict(places)
+        for file in files:
+            file.recall()
+        # What is here in part goes on first, so that the object that was under way can.
+        self._waiting = sorted(files, key=lambda file: (file.under_way is None, not file.at))
+        self._files = files
+        for file in files:
+            self._know(file)
+        self._lacking = self._plan()
+        self.nbytes = 0
+
+    @property
+    def lacking(self) -> Mapping[Digest, int]:
+        """The objects that have to come, with their sizes, in the order in which they are needed."""
+        return self._lacking
+
+    @property
+    def received(self) -> int:
+        """Raw bytes of files that came."""
+        return sum(file.received for file in self._files)
+
+    def _know(self, file: Growing) -> None:
+        for (digest, place), _ in zip(file.places(), range(file.index), strict=False):
+            self._places.setdefault(digest, place)
+
+    def _plan(self) -> dict[Digest, int]:
+        parts = (part for file in self._waiting for part in file.manifest.parts[file.index :])
+        return {part.digest: part.length for part in parts if part.digest not in self._places}
+
+    def missing(self, digests: Sequence[Digest]) -> Wanted:
+        """As ``remote.Destination``."""
+        wanted = [digest for digest in digests if digest in self._lacking]
+        under_way = self._waiting[0].under_way if self._waiting else None
+        if under_way is None or under_way[0] not in wanted:
+            return Wanted(tuple(wanted))
+        wanted.remove(under_way[0])
+        return Wanted((under_way[0], *wanted), under_way[1])
+
+    def write(self, pieces: Iterable[bytes], wanted: Mapping[Digest, int]) -> None:
+        """As ``remote.Destination``; ChangedHere where other objects have to come than was thought."""
+        with ahead(pieces) as drawn:
+            source = Input(self._counted(drawn))
+            while (begun := stream.read_header(source)) is not None:
+                record, start = begun
+                if record.digest not in wanted or record.digest not in self._lacking:
+                    raise Corrupt(f"object {record.digest} arrived and was not asked for")
+                file = self._advance_to(record.digest)
+                if file is None:
+                    raise Corrupt(f"object {record.digest} arrived out of order")
+                file.receive(record, start, source)
+                del self._lacking[record.digest]
+                self._places[record.digest] = file.place(file.at - record.size)
+        if wanted.keys() & self._lacking.keys():
+            raise Incomplete
+
+    def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.nbytes += len(piece)
+            yield piece
+
+    def _advance_to(self, wanted: Digest | None) -> Growing | None:
+        """Go on with what is on this disk: the file of which the wanted object is the next part, None at the end."""
+        while self._waiting:
+            file = self._waiting[0]
+            while (part := file.next_part) is not None:
+                if part.digest == wanted:
+                    return file
+                self._copy(file, part.digest)
+            file.finish()
+            self._waiting.pop(0)
+        return None
+
+    def _copy(self, file: Growing, digest: Digest) -> None:
+        place = self._places.get(digest)
+        if place is None:
+            raise Corrupt("the objects arrived out of order")
+        if not file.copy(place):
+            self._places = {each: other for each, other in self._places.items() if other.paths != place.paths}
+            self._lacking = self._plan()
+            raise ChangedHere(f"{place.paths[0]} is being written to", hint="pull again once that has ended")
+
+    def finish(self) -> None:
+        """Make the files whole of what is here. ChangedHere if more has to come."""
+        self._advance_to(None)
+
+    def close(self) -> None:
+        """Keep what is here for another attempt."""
+        for file in self._files:
+            file.close()
