@@ -1,5 +1,6 @@
 """Starting and stopping a hub."""
 
+import hashlib
 import json
 import os
 import resource
@@ -137,9 +138,23 @@ def test_it_takes_as_many_files_as_the_system_lets_it(hub: HubProcess) -> None:
     assert soft == hard
 
 
+def send_lfs(url: str, data: bytes) -> None:
+    """Upload to an address that the hub signs."""
+    asked = {"operation": "upload", "objects": [{"oid": hashlib.sha256(data).hexdigest(), "size": len(data)}]}
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", "Content-Type": "application/json"}
+    batch = urllib.request.Request(
+        f"{url}/admin/m.git/info/lfs/objects/batch", json.dumps(asked).encode(), headers, method="POST"
+    )
+    with urllib.request.urlopen(batch) as reply:
+        address = json.load(reply)["objects"][0]["actions"]["upload"]["href"]
+    with urllib.request.urlopen(urllib.request.Request(address, data, method="PUT")) as reply:
+        assert reply.status == 200
+
+
 def test_requests_are_logged_at_level_debug_without_what_is_signed(tmp_path: Path, tukar: Commands) -> None:
     hub = HubProcess(tmp_path / "data", settings={"TUKAR_ADMIN_TOKEN": ADMIN_TOKEN, "TUKAR_LOG_LEVEL": "debug"}).start()
     tukar.at(hub.url).json("push", write(tmp_path / "m", {"w.bin": noise(81, 100)}), "admin/m")
+    send_lfs(hub.url, noise(82, 100))
     with urllib.request.urlopen(f"{hub.url}/api/models?search=secret") as reply:
         json.load(reply)
     hub.stop()
