@@ -173,15 +173,18 @@ class Way:
 
     def _back(self, hub: socket.socket, client: socket.socket) -> None:
         with suppress(OSError), hub, client:
-            while data := hub.recv(1 << 14):
-                self.passed += len(data)
-                if self.cuts_at and self.passed >= self.cuts_at[0]:
-                    self.cuts_at.pop(0)
-                    client.shutdown(socket.SHUT_RDWR)
-                    return
-                if self.stalls_at is not None and self.passed >= self.stalls_at:
-                    self._open.wait()
-                    return
-                client.sendall(data)
-            # Its other thread waits for it, and so closing it would not end it.
-            client.shutdown(socket.SHUT_RDWR)
+            try:
+                self._pass_back(hub, client)
+            finally:  # its other thread waits for it, and so closing it would not end it
+                client.shutdown(socket.SHUT_RDWR)
+
+    def _pass_back(self, hub: socket.socket, client: socket.socket) -> None:
+        while data := hub.recv(1 << 14):
+            self.passed += len(data)
+            if self.cuts_at and self.passed >= self.cuts_at[0]:
+                self.cuts_at.pop(0)
+                return
+            if self.stalls_at is not None and self.passed >= self.stalls_at:
+                self._open.wait()
+                return
+            client.sendall(data)
