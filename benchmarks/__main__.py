@@ -6,13 +6,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import memory, swap, transfer
+from benchmarks import interruptions, memory, swap, transfer
 
 
 def main() -> int:
     """Measure, print, and write the report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=["transfer", "memory", "swap", []], help="default: transfer")
+    parser.add_argument(
+        "what", nargs="*", choices=["transfer", "memory", "swap", "interruptions", []], help="default: transfer"
+    )
     parser.add_argument("--mib", type=int, default=1024, help="size of the model, in MiB (default 1024)")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (default 5)")
     parser.add_argument(
@@ -21,7 +23,12 @@ def main() -> int:
     parser.add_argument("--report", type=Path, help="write the tables there as Markdown")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    wanted = {"transfer": transfer.run, "memory": memory.run, "swap": swap.run}
+    wanted = {
+        "transfer": transfer.run,
+        "memory": memory.run,
+        "swap": swap.run,
+        "interruptions": interruptions.run,
+    }
     report = "\n\n".join(wanted[name](options.folder.resolve(), options) for name in options.what or ["transfer"])
     print(report)
     if options.report:

@@ -59,7 +59,7 @@ def hub(data: Path) -> Iterator[Server]:
         environment = os.environ | {"TUKAR_ADMIN_TOKEN": TOKEN}
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         with _stopping(process):
-            _await(f"http://127.0.0.1:{port}/ready", process)
+            await_ready(f"http://127.0.0.1:{port}/ready", process)
             yield Server(f"http://127.0.0.1:{port}", process.pid)
 
 
@@ -74,7 +74,7 @@ def nginx(folder: Path) -> Iterator[Server]:
     )
     process = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(configuration)])
     with _stopping(process):
-        _await(f"http://127.0.0.1:{port}/{next(folder.iterdir()).name}", process, method="HEAD")
+        await_ready(f"http://127.0.0.1:{port}/{next(folder.iterdir()).name}", process, method="HEAD")
         yield Server(f"http://127.0.0.1:{port}", process.pid)
 
 
@@ -87,7 +87,8 @@ def _stopping(process: subprocess.Popen[bytes]) -> Iterator[None]:
         process.wait(60)
 
 
-def _await(url: str, process: subprocess.Popen[bytes], method: str = "GET") -> None:
+def await_ready(url: str, process: subprocess.Popen[bytes], method: str = "GET") -> None:
+    """Wait until a server answers; RuntimeError if it ends instead."""
     while process.poll() is None:
         with suppress(OSError), urllib.request.urlopen(urllib.request.Request(url, method=method)):
             return
