@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tukar.cli.tree import check_together
 from tukar.errors import Invalid
+from tukar.exchange.tree import check_together
 
 from .files import contents, noise, write
 from .hub import Commands

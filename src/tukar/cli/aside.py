@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from tukar.cli.checksums import Hasher
+from tukar.exchange.checksums import Hasher
 
 _BEHIND: Final = 8  # pieces that wait for their digest
 _AHEAD: Final = 4  # pieces that are received while those before are dealt with

@@ -16,11 +16,11 @@ from threading import Event
 from typing import Final
 
 from tukar.cli.output import Advance
-from tukar.cli.tree import RemoteFile
 from tukar.cli.workers import Stopped
 from tukar.errors import Corrupt
 from tukar.exchange.http import PAUSES
 from tukar.exchange.receiving import Body, Cut, Receiver
+from tukar.exchange.tree import RemoteFile
 
 _PIECE: Final = 1 << 20
 _BUFFERS: Final = 4

@@ -9,7 +9,7 @@ from threading import Event
 from typing import Final, Literal
 from urllib.parse import quote
 
-from tukar.cli import tree, workers
+from tukar.cli import workers
 from tukar.cli.aside import Aside
 from tukar.cli.download import Download
 from tukar.cli.folder import Folder, Missing
@@ -17,14 +17,15 @@ from tukar.cli.gathering import ChangedHere, Gathering, ManifestsHere
 from tukar.cli.growing import Growing
 from tukar.cli.output import Advance, Output, size_text
 from tukar.cli.places import Place, places_in
-from tukar.cli.tree import RemoteFile
 from tukar.errors import Unavailable
+from tukar.exchange import tree
 from tukar.exchange.endpoint import Endpoint
 from tukar.exchange.http import Remote, web_path
 from tukar.exchange.receiving import Receiver
 from tukar.exchange.replies import malformed
 from tukar.exchange.repository import RepositorySource
 from tukar.exchange.transfer import transfer
+from tukar.exchange.tree import RemoteFile
 from tukar.types import Digest, Manifest, RepoId
 
 _THREADS: Final = 4

@@ -32,12 +32,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tukar.cli import checksums, marker
-from tukar.cli.checksums import Checksum
+from tukar.cli import marker
 from tukar.cli.download import arriving_name
 from tukar.cli.marker import Marker, sync_folder
-from tukar.cli.tree import OWN, RemoteFile, parents
 from tukar.errors import Conflict, Refused
+from tukar.exchange import checksums
+from tukar.exchange.checksums import Checksum
+from tukar.exchange.tree import OWN, RemoteFile, parents
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from typing import Final
 from blake3 import blake3
 
 from tukar.cli.aside import Aside
-from tukar.cli.checksums import Hasher
 from tukar.cli.download import arriving_name
 from tukar.cli.folder import Missing
 from tukar.cli.output import Advance
 from tukar.cli.places import Place
 from tukar.errors import Corrupt
+from tukar.exchange.checksums import Hasher
 from tukar.objects import stream
 from tukar.objects.packs import CONTENT, Record
 from tukar.objects.stream import Incomplete, Input, Start

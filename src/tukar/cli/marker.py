@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tukar.cli.checksums import Checksum
-from tukar.cli.tree import RemoteFile
 from tukar.errors import Invalid
+from tukar.exchange.checksums import Checksum
 from tukar.exchange.replies import Fields, parse
+from tukar.exchange.tree import RemoteFile
 from tukar.types import RepoId, check_path
 
 _FORMAT: Final = 1

@@ -11,15 +11,16 @@ from typing import Any, Final
 import click
 
 from tukar.cli import folder as folders
-from tukar.cli import options, tree, workers
+from tukar.cli import options, workers
 from tukar.cli.fetching import Fetched, Plan, fetch, look_up
 from tukar.cli.folder import Folder
 from tukar.cli.marker import Marker
 from tukar.cli.output import Output, Table, counted, size_text
-from tukar.cli.tree import RemoteFile
 from tukar.errors import Conflict
+from tukar.exchange import tree
 from tukar.exchange.endpoint import Endpoint
 from tukar.exchange.http import Remote
+from tukar.exchange.tree import RemoteFile
 from tukar.types import RepoId, RepoType
 
 _THREADS: Final = 4

@@ -11,8 +11,7 @@ from typing import Any, Final, Literal
 
 import click
 
-from tukar.cli import checksums, cuts, options, publishing, sources, tree, workers
-from tukar.cli.checksums import Algorithm
+from tukar.cli import cuts, options, publishing, sources, workers
 from tukar.cli.cuts import Cut
 from tukar.cli.output import Output, Table, counted, size_text
 from tukar.cli.publishing import Made, Wish
@@ -20,6 +19,8 @@ from tukar.cli.sending import Sent, send
 from tukar.cli.sources import LocalFile
 from tukar.cli.upload import LargeFile
 from tukar.cli.workers import Stopped
+from tukar.exchange import checksums, tree
+from tukar.exchange.checksums import Algorithm
 from tukar.exchange.endpoint import Endpoint
 from tukar.exchange.http import Remote, web_path
 from tukar.types import RepoId, RepoType

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from tukar.cli import checksums, options, request_view
+from tukar.cli import options, request_view
 from tukar.cli.administration import Value
 from tukar.cli.exchanging import Exchange, exchange
 from tukar.cli.output import Output
 from tukar.cli.peer_requests import of_peer
+from tukar.exchange import checksums
 
 _peer_option = click.option("--peer", metavar="NAME", help="Those of this peer, fetched from it and verified.")
 

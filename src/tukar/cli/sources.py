@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from tukar.cli.options import chosen
-from tukar.cli.tree import OWN
 from tukar.errors import Conflict, Invalid
+from tukar.exchange.tree import OWN
 from tukar.types import check_path
 
 _PIECE: Final = 1 << 20

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tukar.cli.checksums import Algorithm, Checksum
 from tukar.errors import Invalid, NotFound, TukarError, Unsupported
+from tukar.exchange.checksums import Algorithm, Checksum
 from tukar.exchange.http import Remote, quoted, repo_path
 from tukar.exchange.replies import Fields, malformed
 from tukar.types import Digest, RepoId, check_path
@@ -18,6 +18,7 @@ OWN: Final = ".tukar"
 """The folder, at the root of what was pulled, that Tukar keeps for itself."""
 
 _ENTRIES_LIMIT: Final = 1_000_000
+_DIGITS: Final[Mapping[Algorithm, int]] = {"sha256": 64, "git-blob": 40}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def files(remote: Remote, repo: RepoId, commit: str) -> list[RemoteFile]:
     found: list[RemoteFile] = []
     for page in remote.pages(f"{repo_path(repo)}/tree/{commit}", {"recursive": "true"}):
         found += _files(page)
-        _check_count(found)
+        check_count(found)
     check_together([file.path for file in found], case_sensitive=True)
     return sorted(found, key=lambda file: file.path)
 
@@ -61,7 +62,7 @@ def listed(remote: Remote, repo: RepoId, commit: str) -> tuple[list[RemoteFile],
                 file = _file(entry)
                 found.append(file)
                 manifests[file.path] = _digest(entry.text("manifest"))
-            _check_count(found)
+            check_count(found)
     except (NotFound, Unsupported) as error:
         if type(error) in (NotFound, Unsupported):  # and not that the repository is missing
             return None
@@ -77,7 +78,8 @@ def _digest(text: str) -> Digest:
         raise malformed(f"not the name of an object: {text[:80]!r}") from None
 
 
-def _check_count(found: list[RemoteFile]) -> None:
+def check_count(found: Sized) -> None:
+    """Invalid if a hub lists more than any repository has."""
     if len(found) > _ENTRIES_LIMIT:
         raise malformed(f"it lists more than {_ENTRIES_LIMIT} files")
 
@@ -88,20 +90,21 @@ def _files(page: Any) -> list[RemoteFile]:
 
 def _file(entry: Fields) -> RemoteFile:
     path = entry.text("path")
+    if "lfs" not in entry:
+        return told(path, entry.number("size"), "git-blob", entry.text("oid"))
+    pointed = entry.inner("lfs")
+    return told(path, pointed.number("size"), "sha256", pointed.text("oid"))
+
+
+def told(path: str, size: int, algorithm: Algorithm, checksum: str) -> RemoteFile:
+    """A file as a hub tells it; Invalid if its name is refused, or that is no checksum."""
     try:
         check_path(path)
     except TukarError as error:
         raise malformed(f"it lists a file whose name is refused: {error.message}") from None
-    if "lfs" not in entry:
-        return RemoteFile(path, entry.number("size"), _checksum("git-blob", entry.text("oid"), 40))
-    pointed = entry.inner("lfs")
-    return RemoteFile(path, pointed.number("size"), _checksum("sha256", pointed.text("oid"), 64))
-
-
-def _checksum(algorithm: Algorithm, text: str, digits: int) -> Checksum:
-    if not re.fullmatch(rf"[0-9a-f]{{{digits}}}", text):
-        raise malformed(f"not a {algorithm} id: {text[:80]!r}")
-    return Checksum(algorithm, text)
+    if not re.fullmatch(rf"[0-9a-f]{{{_DIGITS[algorithm]}}}", checksum):
+        raise malformed(f"not a {algorithm} id: {checksum[:80]!r}")
+    return RemoteFile(path, size, Checksum(algorithm, checksum))
 
 
 def check_together(paths: Iterable[str], *, case_sensitive: bool) -> None:
