@@ -51,6 +51,21 @@ tokens = Table(
     sqlite_autoincrement=True,
 )
 
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", Text, primary_key=True, comment="sha256 of the secret in the browser's cookie"),
+    Column(
+        "token_id",
+        ForeignKey("tokens.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+        comment="the token that it was begun with, and ends with",
+    ),
+    Column("begun_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False, comment="when it was last used, to within some minutes"),
+)
+
 repositories = Table(
     "repositories",
     metadata,
