@@ -54,7 +54,9 @@ def everything(swap: Value) -> Iterator[str | Table]:
     yield from _side("you give", given(swap))
     yield from _side("you get", coming(swap))
     yield from _places(swap)
-    if swap["fetched_bytes"] or swap["avoided_bytes"]:
+    if swap["state"] == "accepted" and swap["fetched_bytes"]:
+        yield f"{size_text(swap['fetched_bytes'])} came over the wire so far; all has {size_text(swap['total_bytes'])}"
+    elif swap["fetched_bytes"] or swap["avoided_bytes"]:
         yield (
             f"{size_text(swap['fetched_bytes'])} came over the wire; of {size_text(swap['total_bytes'])} in all, "
             f"{size_text(swap['avoided_bytes'])} did not have to"

@@ -146,6 +146,22 @@ def save(tx: Transaction, record: Record) -> None:
     tx.execute(swaps.update().where(swaps.c.id == record.id).values(**_values(record)))
 
 
+def fetched(tx: Transaction, swap_id: str) -> int:
+    """Bytes that came over the wire for a swap, as far as they were noted; 0 if there is no such swap."""
+    moved = tx.execute(sa.select(swaps.c.moved).where(swaps.c.id == swap_id)).scalar_one_or_none()
+    return Moved(*json.loads(moved)).fetched if moved else 0
+
+
+def note_fetched(tx: Transaction, swap_id: str, moved: Moved) -> float | None:
+    """Note how much has come, and nothing else, for as long as the swap waits for it; since when it does.
+
+    None, and nothing is changed, for one that waits for nothing more.
+    """
+    waiting = (swaps.c.state == State.ACCEPTED.value) & ~swaps.c.arrived
+    noted = swaps.update().where(swaps.c.id == swap_id, waiting).values(moved=_moved(moved))
+    return tx.execute(noted.returning(swaps.c.changed_at)).scalar_one_or_none()
+
+
 def find(tx: Transaction, swap_id: str) -> Record | None:
     """The swap of that id."""
     row = tx.execute(sa.select(swaps).where(swaps.c.id == swap_id)).one_or_none()
@@ -209,10 +225,14 @@ def _values(record: Record) -> dict[str, object]:
         "receipt": _encoded(record.receipt),
         "targets": json.dumps([[id_.type, str(id_), str(t.repo_id), t.private] for id_, t in record.targets.items()]),
         "user_id": record.user_id,
-        "moved": json.dumps([record.moved.fetched, record.moved.avoided, record.moved.total]),
+        "moved": _moved(record.moved),
         "error": record.error,
         "changed_at": record.changed_at,
     }
+
+
+def _moved(moved: Moved) -> str:
+    return json.dumps([moved.fetched, moved.avoided, moved.total])
 
 
 def _record(row: sa.Row[Any]) -> Record:

@@ -227,14 +227,7 @@ def _receive_files(
     with services.database.read() as tx:
         given = holds.files_of(tx, record.leaving)
     destination = hand_over.destination(services, record.arriving, handing.admitted(given))
-    done, watch = 0, _Watch(services, record.id)
-
-    def advance(size: int) -> None:
-        nonlocal done
-        done += size
-        context.progress(done, total, note=f"swap {record.id[:12]}")
-        context.checkpoint()
-        watch()
+    progress = _Progress(services, context, record, total)
 
     def wait(seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -242,32 +235,55 @@ def _receive_files(
             context.checkpoint()
             time.sleep(min(left, _LOOK))
 
-    manifests = transfer(source, destination, {file.manifest: 0 for file in files}, advance, wait)
-    wanted: dict[Digest, int] = {}
-    for file in files:
-        wanted |= destination.parts_of(file)
-    objects = transfer(source, destination, wanted, advance, wait)
+    try:
+        transfer(source, destination, {file.manifest: 0 for file in files}, progress.advance, wait)
+        wanted: dict[Digest, int] = {}
+        for file in files:
+            wanted |= destination.parts_of(file)
+        transfer(source, destination, wanted, progress.advance, wait)
+    finally:
+        progress.note()
     for file in files:
         destination.assemble(file, lambda _: context.checkpoint())
-    fetched = manifests.sent + objects.sent
-    return Moved(record.moved.fetched + fetched, max(0, total - fetched), total)
+    return Moved(progress.fetched, max(0, total - progress.fetched), total)
 
 
-class _Watch:
-    """Looks now and then, while something comes, whether it is still wanted: a stream can be made to last for ever."""
+class _Progress:
+    """Notes every second, while something comes, how much it was, over all attempts; and looks whether it is wanted.
 
-    def __init__(self, services: Services, swap_id: str) -> None:
-        self._services, self._swap_id = services, swap_id
-        self._looked_at = time.monotonic()
+    For a stream can be made to last for ever.
+    """
 
-    def __call__(self) -> None:
-        """Conflict if the swap has ended, or its time has run out."""
-        if time.monotonic() < self._looked_at + _WATCH:
-            return
-        self._looked_at = time.monotonic()
-        record = _load(self._services, self._swap_id)
-        if record is None or record.swap.state is not State.ACCEPTED or _is_late(self._services, record):
+    def __init__(self, services: Services, context: JobContext, record: Record, total: int) -> None:
+        self._services, self._context = services, context
+        self._swap_id, self._total = record.id, total
+        with services.database.read() as tx:
+            self._before = swaps.fetched(tx, record.id)
+        self._came = 0
+        self._noted_at = time.monotonic()
+
+    @property
+    def fetched(self) -> int:
+        """Bytes that came over the wire until now."""
+        return self._before + self._came
+
+    def advance(self, size: int) -> None:
+        """So many bytes have come. Conflict if the swap has ended, or its time has run out."""
+        self._came += size
+        self._context.progress(self._came, self._total, note=f"swap {self._swap_id[:12]}")
+        self._context.checkpoint()
+        if time.monotonic() >= self._noted_at + _WATCH and not self.note():
             raise Conflict("the swap ended while something was still coming")
+
+    def note(self) -> bool:
+        """Store it, for whoever asks how the swap stands; whether the swap still waits for what comes."""
+        self._noted_at = time.monotonic()
+        try:
+            with self._services.database.write() as tx:
+                since = swaps.note_fetched(tx, self._swap_id, Moved(self.fetched, 0, self._total))
+        except Unavailable:  # the next time will do
+            return True
+        return since is not None and self._services.clock() <= since + IDLE
 
 
 def _check_room(services: Services, total: int) -> None:
