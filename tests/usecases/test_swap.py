@@ -162,7 +162,11 @@ def test_a_name_that_was_taken_meanwhile_is_no_obstacle(hubs: tuple[Party, Party
     ours, theirs = hubs
     swap_id = accepted(ours, theirs)
     repositories.create(theirs.services, theirs.operator, RepoId("admin", "base"), private=False)
+    assert [str(target.name) for target in theirs.record(swap_id).targets.values()] == ["admin/base"]
     settle(hubs, swap_id)
+    assert [str(target.name) for target in theirs.record(swap_id).targets.values()] == [f"admin/base-{swap_id[:8]}"]
+    assert [str(target.name) for target in ours.record(swap_id).targets.values()] == ["admin/child"]
+    theirs.accept(swap_id, {RepoId("admin", "base"): RepoId("admin", "base")})  # as it was wished for
     assert theirs.read(f"admin/base-{swap_id[:8]}") == BASE
 
 
@@ -186,6 +190,57 @@ def test_a_place_that_is_taken_is_told_at_once(hubs: tuple[Party, Party]) -> Non
     repositories.create(theirs.services, theirs.operator, RepoId("admin", "base"), private=False)
     with pytest.raises(Conflict, match="admin/base exists here"):
         theirs.accept(swap_id)
+
+
+def test_who_accepts_twice_is_shown_how_it_stands(hubs: tuple[Party, Party]) -> None:
+    ours, theirs = hubs
+    swap_id = offered(ours, theirs)
+    into = {RepoId("admin", "base"): RepoId("admin", "given")}
+    for _ in range(2):
+        theirs.accept(swap_id, into)
+    before = theirs.record(swap_id)
+    theirs.run(swap_id)
+    theirs.accept(swap_id)
+    settle(hubs, swap_id)
+    shown = swap.accept(theirs.services, theirs.operator, swap_id, into)
+    assert shown.record.swap.state is State.PUBLISHED
+    assert shown.record.acceptance_envelope == before.acceptance_envelope
+    assert theirs.read("admin/given") == BASE
+
+
+def test_who_accepts_twice_cannot_wish_for_something_else(hubs: tuple[Party, Party]) -> None:
+    ours, theirs = hubs
+    swap_id = accepted(ours, theirs)
+    elsewhere = {RepoId("admin", "base"): RepoId("admin", "elsewhere")}
+    with pytest.raises(Conflict, match="goes to admin/base, not to admin/elsewhere"):
+        theirs.accept(swap_id, elsewhere)
+    with pytest.raises(Conflict, match="accepted before"):
+        swap.accept(theirs.services, theirs.operator, swap_id, {}, private=True)
+    assert theirs.record(swap_id).targets[RepoId("admin", "base")].repo_id == RepoId("admin", "base")
+
+
+def test_who_refuses_or_cancels_twice_is_shown_how_it_stands(hubs: tuple[Party, Party]) -> None:
+    ours, theirs = hubs
+    swap_id = offered(ours, theirs)
+    for reason in ("no, thank you", "no"):
+        shown = swap.refuse(theirs.services, theirs.operator, swap_id, reason)
+        assert (shown.record.swap.state, shown.record.reason) == (State.REFUSED, "no, thank you")
+    with pytest.raises(Conflict, match="refused for good"):
+        theirs.accept(swap_id)
+    with pytest.raises(Conflict, match="refused for good"):
+        swap.cancel(theirs.services, theirs.operator, swap_id)
+    another = ours.offer("theirs")
+    ours.run(another)
+    theirs.accept(another)
+    for party, words in ((theirs, "no need"), (theirs, "again"), (ours, "neither do we")):
+        shown = swap.cancel(party.services, party.operator, another, words)
+        assert shown.record.swap.state is State.CANCELLED
+        settle(hubs, another)
+        assert shown.record.reason == "no need"
+    with pytest.raises(Conflict, match="cancelled for good"):
+        theirs.accept(another)
+    with pytest.raises(Conflict, match="cancelled for good"):
+        swap.refuse(theirs.services, theirs.operator, another)
 
 
 def test_a_swap_is_looked_at_again_by_itself(hubs: tuple[Party, Party]) -> None:

@@ -53,7 +53,7 @@ _Rule: TypeAlias = Callable[[Swap], Outcome]
 
 
 def _stay(swap: Swap) -> Outcome:
-    return Outcome(swap)  # said again, or crossed with what has ended it: the answer says where it stands
+    return Outcome(swap)  # said or asked again, or crossed with what has ended it: the answer says where it stands
 
 
 def _settle(swap: Swap) -> Outcome:
@@ -123,6 +123,7 @@ _OFFERER: Final[Mapping[State, Mapping[Event, _Rule]]] = {
     State.PUBLISHED: {Message.ACCEPT: _stay, Message.PREPARED: _stay, Message.RECEIPT: _settle},
     State.REFUSED: {Message.REFUSE: _stay},
     State.CANCELLED: {
+        Act.CANCEL: _stay,
         Act.UNKNOWN: _settle,
         Message.ACCEPT: _stay,
         Message.PREPARED: _stay,
@@ -132,11 +133,16 @@ _OFFERER: Final[Mapping[State, Mapping[Event, _Rule]]] = {
 }
 _ACCEPTOR: Final[Mapping[State, Mapping[Event, _Rule]]] = {
     State.OFFERED: {**_END, Act.ACCEPT: _accept, Act.REFUSE: _refuse, Message.OFFER: _stay},
-    State.ACCEPTED: {**_END, **_FAIL, Act.ARRIVED: _prepare, Message.OFFER: _stay},
-    State.PREPARED: {Message.OFFER: _stay, Message.CANCEL: _cancel(Ending.PEER), Message.RECEIPT: _conclude},
-    State.PUBLISHED: {Message.OFFER: _stay, Message.RECEIPT: _stay},
-    State.REFUSED: {Message.OFFER: _stay, Message.CANCEL: _settle},
-    State.CANCELLED: {Message.OFFER: _stay, Message.CANCEL: _settle},
+    State.ACCEPTED: {**_END, **_FAIL, Act.ACCEPT: _stay, Act.ARRIVED: _prepare, Message.OFFER: _stay},
+    State.PREPARED: {
+        Act.ACCEPT: _stay,
+        Message.OFFER: _stay,
+        Message.CANCEL: _cancel(Ending.PEER),
+        Message.RECEIPT: _conclude,
+    },
+    State.PUBLISHED: {Act.ACCEPT: _stay, Message.OFFER: _stay, Message.RECEIPT: _stay},
+    State.REFUSED: {Act.REFUSE: _stay, Message.OFFER: _stay, Message.CANCEL: _settle},
+    State.CANCELLED: {Act.CANCEL: _stay, Message.OFFER: _stay, Message.CANCEL: _settle},
 }
 _RULES: Final[Mapping[Role, Mapping[State, Mapping[Event, _Rule]]]] = {Role.OFFERER: _OFFERER, Role.ACCEPTOR: _ACCEPTOR}
 

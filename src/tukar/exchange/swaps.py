@@ -16,15 +16,26 @@ from tukar.exchange.offers import Acceptance, Item, Offer
 from tukar.exchange.states import FINAL, Ending, Role, State, Swap
 from tukar.exchange.tables import receipt_repositories, swaps
 from tukar.signing import Envelope, Fingerprint, PublicKey
-from tukar.types import RepoId
+from tukar.types import RepoId, RepoType
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where what comes is published here."""
+    """Where what comes is published here.
+
+    Attributes:
+        repo_id: the name that it is to have.
+        published: the name that it got, which is another one where that was taken by then; None before.
+    """
 
     repo_id: RepoId
     private: bool
+    published: RepoId | None = None
+
+    @property
+    def name(self) -> RepoId:
+        """The name that it has, or is to have."""
+        return self.published or self.repo_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +234,24 @@ def _values(record: Record) -> dict[str, object]:
         "acceptance": _encoded(record.acceptance_envelope),
         "signature": _encoded(record.signature),
         "receipt": _encoded(record.receipt),
-        "targets": json.dumps([[id_.type, str(id_), str(t.repo_id), t.private] for id_, t in record.targets.items()]),
+        "targets": json.dumps([_target_row(theirs, target) for theirs, target in record.targets.items()]),
         "user_id": record.user_id,
         "moved": _moved(record.moved),
         "error": record.error,
         "changed_at": record.changed_at,
     }
+
+
+def _target_row(theirs: RepoId, target: Target) -> list[str | bool]:
+    names: list[str | bool] = [theirs.type, str(theirs), str(target.repo_id), target.private]
+    return names if target.published is None else [*names, str(target.published)]
+
+
+def _target(
+    kind: RepoType, theirs: str, ours: str, private: bool, published: str | None = None
+) -> tuple[RepoId, Target]:
+    name = None if published is None else RepoId.parse(published, kind)
+    return RepoId.parse(theirs, kind), Target(RepoId.parse(ours, kind), private, name)
 
 
 def _moved(moved: Moved) -> str:
@@ -237,16 +260,12 @@ def _moved(moved: Moved) -> str:
 
 def _record(row: sa.Row[Any]) -> Record:
     ending = None if row.ending is None else Ending(row.ending)
-    targets = {
-        RepoId.parse(theirs, kind): Target(RepoId.parse(ours, kind), private)
-        for kind, theirs, ours, private in json.loads(row.targets)
-    }
     return Record(
         row.id,
         row.peer_id,
         Swap(Role(row.role), State(row.state), row.arrived, row.signed, row.settled, ending),
         Envelope.parse(row.offer),
-        targets,
+        dict(_target(*each) for each in json.loads(row.targets)),
         row.user_id,
         row.created_at,
         row.changed_at,

@@ -80,7 +80,7 @@ def swap_value(shown: Shown) -> dict[str, Any]:
         "give": [item_value(item) for item in offer.give],
         "take": [item_value(item) for item in taken] or [reference_value(item) for item in offer.take],
         "into": [
-            {"type": theirs.type, "from": str(theirs), "to": str(place.repo_id), "private": place.private}
+            {"type": theirs.type, "from": str(theirs), "to": str(place.name), "private": place.private}
             for theirs, place in record.targets.items()
         ],
         "note": offer.note,

@@ -16,6 +16,7 @@ from tukar.exchange import peers, protocol, swaps
 from tukar.exchange.disclosure import may_see
 from tukar.exchange.offers import ACCEPTANCE, OFFER, Acceptance, Item, Offer, Reference
 from tukar.exchange.peers import Peer
+from tukar.exchange.sentences import explain
 from tukar.exchange.states import Act, Role
 from tukar.exchange.swaps import Record, Target
 from tukar.objects import holds
@@ -111,40 +112,59 @@ def accept(
 ) -> Shown:
     """Accept an offer: what it asks for is handed over, what it gives is published here, both or neither.
 
+    One that was accepted is shown as it is now.
+
     Raises:
-        Conflict: it is no offer to this hub that can still be accepted, or a place to publish is taken.
+        Conflict: it is no offer to this hub that can still be accepted, or a place to publish is taken; or it was
+            accepted with another place, or not as private.
         NotFound: there is no such swap, or something that it asks for is not here.
     """
-    user, now = _administrator(identity), services.clock()
+    user = _administrator(identity)
     with services.database.write() as tx:
         record = swaps.get(tx, swap)
-        peer = _trusted(peers.by_id(tx, record.peer_id))
+        peer = peers.by_id(tx, record.peer_id)
         if record.swap.role is not Role.ACCEPTOR:
             raise Conflict("this hub made that offer itself", hint="the other hub accepts it")
-        if record.acceptance_envelope is None and now > record.offer.expires_at:
-            raise Conflict("the offer has expired", hint="ask the other hub for a new one")
-        if record.acceptance_envelope is None:
-            items = tuple(handing.item_of(services, tx, identity, reference) for reference in record.offer.take)
-            made = Acceptance(record.id, items)
-            Acceptance.read(made.payload(), record.offer)
-            key = identities.key_of(tx, record.mine)
+        if record.acceptance_envelope is None and record.is_open:
+            _trusted(peer)
             targets = _targets(tx, user, [item.repository for item in record.offer.give], into, private)
-            record = record.with_(
-                acceptance_envelope=sign(ACCEPTANCE, made.payload(), key), targets=targets, user_id=user.id
-            )
-            _hold(tx, identity, record, items, now)
+            record = _agreed(services, tx, identity, record.with_(targets=targets, user_id=user.id))
         record = apply(services, tx, record, Act.ACCEPT)
+        _check_same(record, into, private)
     return Shown(record, peer)
 
 
 def refuse(services: Services, identity: Identity, swap: str, reason: str = "") -> Shown:
-    """Refuse an offer; Conflict if it is none that can be refused."""
+    """Refuse an offer, or show one that was refused; Conflict if it is none that can be refused."""
     return _end(services, identity, swap, Act.REFUSE, reason)
 
 
 def cancel(services: Services, identity: Identity, swap: str, reason: str = "") -> Shown:
-    """Cancel a swap; Conflict if it cannot be cancelled any more."""
+    """Cancel a swap, or show one that was cancelled; Conflict if it cannot be cancelled any more."""
     return _end(services, identity, swap, Act.CANCEL, reason)
+
+
+def _agreed(services: Services, tx: Transaction, identity: Identity, record: Record) -> Record:
+    """With the acceptance, signed; what it hands over is kept from now on."""
+    now = services.clock()
+    if now > record.offer.expires_at:
+        raise Conflict("the offer has expired", hint="ask the other hub for a new one")
+    items = tuple(handing.item_of(services, tx, identity, reference) for reference in record.offer.take)
+    made = Acceptance(record.id, items)
+    Acceptance.read(made.payload(), record.offer)
+    _hold(tx, identity, record, items, now)
+    return record.with_(acceptance_envelope=sign(ACCEPTANCE, made.payload(), identities.key_of(tx, record.mine)))
+
+
+def _check_same(record: Record, into: Mapping[RepoId, RepoId], private: bool) -> None:
+    """Conflict if an acceptance that is repeated wishes for something else than it did."""
+    for theirs, ours in into.items():
+        target = record.targets.get(theirs)
+        if target is None or target.repo_id != ours:
+            told = f"{theirs} goes to {target.repo_id}, not to {ours}" if target else f"{theirs} does not come here"
+            raise Conflict(f"the swap was accepted before: {told}", hint=explain(record.swap))
+    if private and not all(target.private for target in record.targets.values()):
+        raise Conflict("the swap was accepted before, to be published for everybody", hint=explain(record.swap))
 
 
 def _end(services: Services, identity: Identity, swap: str, act: Act, reason: str) -> Shown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from tukar.catalog import repositories, users
@@ -94,16 +95,18 @@ def receipt_of(record: Record) -> bytes:
 def _publish(services: Services, tx: Transaction, record: Record) -> Record:
     origin = peers.by_id(tx, record.peer_id).name
     author = _author(tx, record)
+    targets = dict(record.targets)
     for item in record.coming:
         target = target_of(record, item, author)
         made, _ = handing.publish(services, tx, item, target, author, origin, record.id[:8])
+        targets[item.repository] = replace(target, published=made.repo_id)
         swaps.attach(tx, record.id, made.id)
     if record.offer.request and record.coming:
         requests.close(tx, record.offer.request, record.id)
     for item in record.given:
         for repository in _given(tx, item):
             swaps.attach(tx, record.id, repository)
-    return record
+    return record.with_(targets=targets)
 
 
 class _Rehearsed(Exception):
