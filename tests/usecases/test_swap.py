@@ -260,6 +260,24 @@ def test_a_swap_is_looked_at_again_by_itself(hubs: tuple[Party, Party]) -> None:
     assert following.run_at > ours.services.clock()
 
 
+def test_a_swap_that_waits_for_long_leaves_no_heap_of_jobs(hubs: tuple[Party, Party]) -> None:
+    ours, _ = hubs
+    ours.publish("base", BASE)
+    swap_id = ours.offer("theirs", take=[])
+    ours.wires["theirs"].cut = True
+    for _ in range(5):
+        with ours.services.database.write() as tx:
+            job = queue.claim(tx, ["swap"], "a worker", ours.now[0], 60)
+            assert job is not None
+        ours.run(swap_id)
+        with ours.services.database.write() as tx:
+            queue.complete(tx, job, {}, ours.now[0])
+            kept = [(each.state, each.id > job.id) for each in queue.listing(tx, kinds=["swap"])]
+        assert kept == [("queued", True), ("done", False)]
+        ours.now[0] += 400
+    assert "does not answer" in (ours.record(swap_id).error or "")
+
+
 def test_a_swap_has_one_job_at_a_time() -> None:
     turns = Turns()
     with turns.take("a") as first, turns.take("a") as second, turns.take("b") as other:

@@ -212,6 +212,12 @@ def prune(tx: Transaction, before: float) -> int:
     return tx.execute(sa.delete(jobs).where(_C.finished_at < before)).rowcount
 
 
+def forget_done(tx: Transaction, kind: str, payload: Mapping[str, Json]) -> None:
+    """Forget the jobs of that kind and payload that are done: for what is looked at again and again, with one answer."""
+    text = to_json(payload, "the payload of the job")
+    tx.execute(sa.delete(jobs).where(_C.kind == kind, _C.payload == text, _C.state == "done"))
+
+
 def _open(tx: Transaction, kind: str, payload: str, states: Collection[str]) -> Job | None:
     # One that is about to be cancelled does not do what the caller wants done.
     same = (_C.kind == kind, _C.payload == payload, _C.state.in_(states), _C.cancel_requested == sa.false())

@@ -57,8 +57,12 @@ def apply(services: Services, tx: Transaction, record: Record, event: Event, rea
 
 
 def wake(tx: Transaction, swap_id: str, now: float, run_at: float | None = None) -> None:
-    """See to it that somebody goes on with a swap, after whoever is at it now."""
+    """See to it that somebody goes on with a swap, after whoever is at it now.
+
+    Those who are done with it leave no more behind than the swap itself shows: it may be looked at for a year.
+    """
     payload = {"swap": swap_id}
+    queue.forget_done(tx, JOB, payload)
     queue.submit(tx, JOB, payload, now=now, run_at=run_at, max_attempts=_ATTEMPTS, unique=True, again=True)
 
 
