@@ -42,6 +42,7 @@ class Proposal:
         into: where to publish what comes, by the repository there; left out, in the operator's own namespace.
         seconds: for how long it stands.
         request: the id of the request that it answers; empty if none.
+        nonce: 32 hex digits of whoever asks, who may so ask again without making a second offer; empty to choose one.
     """
 
     peer: str
@@ -52,6 +53,7 @@ class Proposal:
     note: str = ""
     seconds: int = 7 * DAY
     request: str = ""
+    nonce: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Shown:
 def offer(services: Services, identity: Identity, proposal: Proposal) -> Shown:
     """Offer a swap, or a gift if nothing is to be taken.
 
+    If one was made with the proposal's nonce, that is shown as it is now.
+
     Raises:
         Refused: who asks is no administrator, or the peer is not trusted.
         NotFound: there is no such peer, repository or revision.
@@ -76,12 +80,15 @@ def offer(services: Services, identity: Identity, proposal: Proposal) -> Shown:
         raise Invalid(f"an offer stands for at most {LONGEST // DAY} days")
     now = services.clock()
     with services.database.write() as tx:
+        before = _made_before(tx, proposal.nonce) if proposal.nonce else None
+        if before is not None:
+            return before
         peer = _trusted(peers.get(tx, proposal.peer))
         key = identities.current(tx)
         made = Offer(
             key.public,
             peer.public_key,
-            secrets.token_hex(16),
+            proposal.nonce or secrets.token_hex(16),
             int(now),
             int(now) + proposal.seconds,
             tuple(handing.item_of(services, tx, identity, reference) for reference in proposal.give),
@@ -105,6 +112,13 @@ def offer(services: Services, identity: Identity, proposal: Proposal) -> Shown:
         _hold(tx, identity, record, made.give, now)
         wake(tx, record.id, now)
     return Shown(record, peer)
+
+
+def _made_before(tx: Transaction, nonce: str) -> Shown | None:
+    """The offer of this hub that has the nonce."""
+    mine = (each for each in swaps.listing(tx) if each.swap.role is Role.OFFERER)
+    found = next((each for each in mine if each.offer.nonce == nonce), None)
+    return None if found is None else Shown(found, peers.by_id(tx, found.peer_id))
 
 
 def accept(
