@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tukar.cli import pushing
+
 from .fake import REPOSITORY, FakeHub, Request, entry
 from .files import contents, noise, write
 from .hub import DEADLINE, Commands, Way, wait_for
@@ -34,16 +36,14 @@ def test_a_file_that_shrinks_under_the_push_is_not_committed(
     tukar: Commands, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write(tmp_path / "m", {"w.bin": noise(50, 3000)})
-    from tukar.cli import push
-
-    hashed = push.callback.__globals__["_ids"]
+    hashed = pushing._ids
 
     def shrinking(*arguments: Any) -> dict[str, str]:
         ids: dict[str, str] = hashed(*arguments)
         write(folder, {"w.bin": b"short"})
         return ids
 
-    monkeypatch.setitem(push.callback.__globals__, "_ids", shrinking)
+    monkeypatch.setattr(pushing, "_ids", shrinking)
     done = tukar("push", folder, name)
     assert done.code == 1
     assert "changed while it was read" in done.stderr

@@ -143,14 +143,14 @@ def test_what_came_one_way_goes_on_the_other(
     tukar.json("push", write(tmp_path / "m", {"model.safetensors": content}), name)
     with monkeypatch.context() as patched:
         if first == "files":
-            patched.setattr("tukar.cli.tree.listed", lambda *_: None)
+            patched.setattr("tukar.exchange.tree.listed", lambda *_: None)
         patched.setattr("tukar.exchange.transfer.PAUSES", (0.0,))
         patched.setattr("tukar.cli.download.PAUSES", (0.0,))
         way.cuts_at = [2_000_000, *range(2_000_001, 2_000_100)]
         assert tukar.at(way.url)("pull", name, "--to", tmp_path / "pulled").code == 1
         way.cuts_at = []
     if first == "objects":
-        monkeypatch.setattr("tukar.cli.tree.listed", lambda *_: None)
+        monkeypatch.setattr("tukar.exchange.tree.listed", lambda *_: None)
     way.passed = 0
     pulled = tukar.at(way.url).json("pull", name, "--to", tmp_path / "pulled")
     assert pulled["via"] != first

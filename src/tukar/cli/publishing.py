@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from tukar.cli.sources import LocalFile
@@ -51,6 +51,12 @@ def exists(remote: Remote, repo: RepoId, *, private: bool) -> bool:
     if private and found.value.get("private") is not True:
         raise Conflict(f"{repo} exists, and is public", hint="push to another name, or without --private")
     return True
+
+
+def check_may_write(remote: Remote, repo: RepoId) -> None:
+    """Refused if the hub will not take files into the repository, which is there."""
+    asked = {"files": [{"path": CARD, "size": 0, "sample": ""}]}
+    remote.request("POST", f"{repo_path(repo)}/preupload/{BRANCH}", json=asked)
 
 
 def check_may_create(remote: Remote, repo: RepoId) -> None:
@@ -109,15 +115,23 @@ def _described(file: LocalFile) -> dict[str, Any]:
     return {"path": file.path, "size": file.size, "sample": base64.b64encode(sample).decode()}
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a commit says."""
+
+    title: str
+    description: str = ""
+
+
 def commit(
-    remote: Remote, repo: RepoId, message: str, regular: Sequence[LocalFile], large: Sequence[LargeFile]
+    remote: Remote, repo: RepoId, message: Message, regular: Sequence[LocalFile], large: Sequence[LargeFile]
 ) -> list[Made]:
     """Commit the files: in one commit, unless there are very many regular ones; the large ones come with the last."""
     groups = list(_groups(regular)) or [[]]
     made = []
     for number, group in enumerate(groups, 1):
-        title = message if number == 1 else f"{message} (part {number})"
-        made.append(_commit(remote, repo, title, group, large if number == len(groups) else ()))
+        part = message if number == 1 else replace(message, title=f"{message.title} (part {number})")
+        made.append(_commit(remote, repo, part, group, large if number == len(groups) else ()))
     return made
 
 
@@ -134,9 +148,11 @@ def _groups(files: Sequence[LocalFile]) -> Iterator[list[LocalFile]]:
         yield group
 
 
-def _commit(remote: Remote, repo: RepoId, title: str, regular: Sequence[LocalFile], large: Sequence[LargeFile]) -> Made:
+def _commit(
+    remote: Remote, repo: RepoId, message: Message, regular: Sequence[LocalFile], large: Sequence[LargeFile]
+) -> Made:
     def lines() -> Iterator[bytes]:
-        yield _line("header", {"summary": title, "description": ""})
+        yield _line("header", {"summary": message.title, "description": message.description})
         for file in regular:
             content = base64.b64encode(file.read()).decode()
             yield _line("file", {"path": file.path, "content": content, "encoding": "base64"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,7 +44,7 @@ def files(remote: Remote, repo: RepoId, commit: str) -> list[RemoteFile]:
     found: list[RemoteFile] = []
     for page in remote.pages(f"{repo_path(repo)}/tree/{commit}", {"recursive": "true"}):
         found += _files(page)
-        check_count(found)
+        check_count(len(found))
     check_together([file.path for file in found], case_sensitive=True)
     return sorted(found, key=lambda file: file.path)
 
@@ -62,7 +62,7 @@ def listed(remote: Remote, repo: RepoId, commit: str) -> tuple[list[RemoteFile],
                 file = _file(entry)
                 found.append(file)
                 manifests[file.path] = _digest(entry.text("manifest"))
-            check_count(found)
+            check_count(len(found))
     except (NotFound, Unsupported) as error:
         if type(error) in (NotFound, Unsupported):  # and not that the repository is missing
             return None
@@ -78,9 +78,9 @@ def _digest(text: str) -> Digest:
         raise malformed(f"not the name of an object: {text[:80]!r}") from None
 
 
-def check_count(found: Sized) -> None:
+def check_count(count: int) -> None:
     """Invalid if a hub lists more than any repository has."""
-    if len(found) > _ENTRIES_LIMIT:
+    if count > _ENTRIES_LIMIT:
         raise malformed(f"it lists more than {_ENTRIES_LIMIT} files")
 
 
