@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlencode
 
 import anyio
 import httpx
@@ -24,6 +26,7 @@ from tukar.usecases import repositories
 from tukar.usecases.commit import RegularFile, Request, commit
 
 Publish = Callable[..., None]
+Form = Mapping[str, str | Sequence[str]]
 START = 1_767_225_600  # 2026-01-01
 
 
@@ -69,17 +72,36 @@ def app(hub: Hub) -> Starlette:
 
 
 class Visitor:
-    """Somebody with a browser and no account."""
+    """Somebody with a browser: it keeps cookies, says where a form comes from, and follows no redirects."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, address: str = "http://hub.test:8080") -> None:
         self._transport = httpx.ASGITransport(app)
+        self._address = address
+        self.cookies = httpx.Cookies()
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        """The reply to a request for this address, which is sent as it is written; redirects are not followed."""
+        """The reply to a request for this address, which is sent as it is written."""
+        return self._send("GET", path, headers)
+
+    def post(self, path: str, form: Form = MappingProxyType({}), **headers: str) -> httpx.Response:
+        """The reply to a form, sent by a page of the hub unless the headers say otherwise."""
+        return self._send("POST", path, {"Origin": self._address} | headers, urlencode(form, doseq=True).encode())
+
+    def log_in(self, token: str) -> None:
+        """Begin a session, as the form does."""
+        assert self.post("/login", {"token": token}).status_code == 303
+
+    def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> httpx.Response:
+        sent = {name.replace("_", "-"): value for name, value in headers.items() if value}
+        if method == "POST":
+            sent = {"Content-Type": "application/x-www-form-urlencoded"} | sent
 
         async def send() -> httpx.Response:
-            async with httpx.AsyncClient(transport=self._transport, base_url="http://hub.test:8080") as client:
-                return await client.get(path, headers=headers)
+            client = httpx.AsyncClient(transport=self._transport, base_url=self._address, cookies=self.cookies)
+            async with client:
+                reply = await client.request(method, path, headers=sent, content=body)
+                self.cookies = client.cookies
+                return reply
 
         return anyio.run(send)
 

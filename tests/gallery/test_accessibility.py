@@ -59,7 +59,8 @@ def test_ids_are_unique_and_what_is_named_by_one_exists(page: str) -> None:
 
 def test_every_field_has_a_label(page: str) -> None:
     labelled = {label["for"] for label in find(page, "label")}
-    assert {field["id"] for field in find(page, "input")} <= labelled
+    fields = [field for tag in ("input", "select", "textarea") for field in find(page, tag)]
+    assert {field["id"] for field in fields if field.attributes.get("type") != "hidden"} <= labelled
 
 
 def test_the_tables_of_the_page_have_captions_and_headers(page: str) -> None:

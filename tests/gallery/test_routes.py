@@ -21,7 +21,7 @@ def test_private_models_do_not_exist_for_visitors(publish: Publish, visitor: Vis
     assert "ana/secret" not in visitor.get("/?search=ana").text
     hidden, missing = visitor.get("/ana/secret"), visitor.get("/ana/absent")
     assert hidden.status_code == missing.status_code == 404
-    assert hidden.text.replace("ana/secret", "ana/absent") == missing.text
+    assert re.sub("ana(/|%2F)secret", r"ana\1absent", hidden.text) == missing.text
 
 
 @pytest.mark.parametrize("way", ["", "/tree/main", "/tree/main/x", "/commit/main", "/tree/nowhere"])
@@ -105,11 +105,6 @@ def test_what_pages_load_is_there(visitor: Visitor) -> None:
 @pytest.mark.parametrize("path", ["..%2Fviews.py", "%2e%2e/views.py", "../templates/base.html", "none.css", ""])
 def test_nothing_but_static_files_is_there(path: str, visitor: Visitor) -> None:
     assert visitor.get(f"/static/{path}").status_code == 404
-
-
-def test_a_file_s_page_is_the_file(publish: Publish, visitor: Visitor) -> None:
-    reply = visitor.get("/ana/model/blob/refs%2Fpr%2F1/a%20b/c.txt")
-    assert (reply.status_code, reply.headers["location"]) == (302, "/ana/model/resolve/refs%2Fpr%2F1/a%20b/c.txt")
 
 
 @pytest.mark.parametrize("address", ["/api/whatever", "/datasets/x", "/lfs/x", "/xet/x"])

@@ -15,10 +15,12 @@ class Place:
     Attributes:
         name: ``namespace/name``.
         revision: as it was asked for: a branch, a tag or a commit.
+        private: whether its files are for people who have logged in.
     """
 
     name: str
     revision: str = DEFAULT_BRANCH
+    private: bool = False
 
     @property
     def page(self) -> str:
@@ -28,8 +30,15 @@ class Place:
         return f"{model(self.name)}/tree/{quote(self.revision, safe='')}"
 
     def file(self, path: str) -> str:
-        """A file's bytes."""
-        return f"{model(self.name)}/resolve/{quote(self.revision, safe='')}/{quote(path)}"
+        """A file's bytes; of a private model at the address that knows who has logged in."""
+        return (
+            f"{model(self.name)}/{'blob' if self.private else 'resolve'}/{quote(self.revision, safe='')}/{quote(path)}"
+        )
+
+
+def swap(swap_id: str) -> str:
+    """The page of a swap."""
+    return f"/exchange/{swap_id}"
 
 
 def receipt(name: str, swap: str) -> str:

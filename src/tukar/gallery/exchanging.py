@@ -1,21 +1,75 @@
-"""What this hub has to do with others, as far as everybody may know."""
+"""What this hub has to do with others: as far as everybody may know, and what those who run it see."""
 
 from __future__ import annotations
 
-from tukar.catalog.values import ANONYMOUS
+from dataclasses import dataclass
+from typing import Final
+
+from tukar.catalog import repositories, rights
+from tukar.catalog.values import ANONYMOUS, Identity
 from tukar.exchange.requests import Request
-from tukar.gallery.views import ExchangePage, RequestLine
-from tukar.usecases import keys
+from tukar.gallery import proposals, swapping
+from tukar.gallery.exchange_views import Desk, ExchangePage, OfferForm, PeerForm, PeerLine, RequestLine
+from tukar.types import REPO_TYPES
+from tukar.usecases import keys, peer, swap
 from tukar.usecases import request as requests
 from tukar.usecases.services import Services
 
+ENDED: Final = 20
+OWN: Final = 200
+"""Swaps that have ended, and repositories that are suggested: how many a page shows."""
 
-def exchange(services: Services, endpoint: str) -> ExchangePage:
-    """Who this hub is, and what it asks for."""
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The forms of the page as they are filled in; None for one that nobody has touched."""
+
+    offer: OfferForm | None = None
+    peer: PeerForm | None = None
+
+
+UNTOUCHED: Final = Filled()
+
+
+def exchange(services: Services, identity: Identity, endpoint: str, filled: Filled = UNTOUCHED) -> ExchangePage:
+    """Who this hub is and what it asks for; for administrators, peers and swaps too."""
     document = keys.document(services)
     *earlier, current = (key.fingerprint.grouped for key in document.keys)
     found = requests.listing(services, ANONYMOUS)
-    return ExchangePage(endpoint, current, tuple(earlier), tuple(_line(entry.request) for entry in found))
+    desk = _desk(services, identity, filled) if rights.may_administer(identity) else None
+    return ExchangePage(endpoint, current, tuple(earlier), tuple(_line(entry.request) for entry in found), desk)
+
+
+def _desk(services: Services, identity: Identity, filled: Filled) -> Desk:
+    lines = [(shown.record.is_open, swapping.line(shown)) for shown in swap.listing(services, identity)]
+    ended = tuple(line for is_open, line in lines if not is_open)
+    return Desk(
+        identity.user.name if identity.user else "",
+        waiting=tuple(line for _, line in lines if line.waits),
+        moving=tuple(line for is_open, line in lines if is_open and not line.waits),
+        ended=ended[:ENDED],
+        ended_count=len(ended),
+        peers=_peers(services, identity),
+        own=_own(services, identity),
+        offer=filled.offer or proposals.blank(),
+        peer=filled.peer or PeerForm(),
+    )
+
+
+def _peers(services: Services, identity: Identity) -> tuple[PeerLine, ...]:
+    found = peer.listing(services, identity)
+    return tuple(PeerLine(each.name, each.url, each.fingerprint.grouped, each.state, each.added_at) for each in found)
+
+
+def _own(services: Services, identity: Identity) -> tuple[str, ...]:
+    """What can be given, those that changed last first."""
+    with services.database.read() as tx:
+        found = [
+            repository
+            for type_ in REPO_TYPES
+            for repository in repositories.listing(tx, identity, type_, order="updated_at", limit=OWN)
+        ]
+    return tuple(proposals.name_of(repository.repo_id) for repository in found[:OWN])
 
 
 def _line(request: Request) -> RequestLine:

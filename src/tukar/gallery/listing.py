@@ -29,8 +29,7 @@ def models(services: Services, identity: Identity, endpoint: str, *, search: str
         shown = found[:PAGE]
         used = repositories.used_storage(tx, shown)
     lines = tuple(
-        ModelLine(str(repository), repository.updated_at, used[repository.id], cards.from_json(repository.card))
-        for repository in shown
+        ModelLine(str(each), each.updated_at, used[each.id], cards.from_json(each.card), each.private) for each in shown
     )
     more = _write(repositories.cursor(shown[-1], _ORDER)) if len(found) > PAGE else None
     return ModelsPage(endpoint, lines, search, after is None, more)

@@ -51,7 +51,7 @@ def model(
         history = _history(tx, sizes)
     return ModelPage(
         endpoint=endpoint,
-        place=Place(str(sizes.repository), revision),
+        place=Place(str(sizes.repository), revision, sizes.repository.private),
         updated_at=sizes.commit.created_at,
         card=card,
         base_models=bases,

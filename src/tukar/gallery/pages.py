@@ -13,41 +13,55 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tukar import __version__
 from tukar.gallery import addresses, commands, markdown, text
-from tukar.gallery.views import ExchangePage, ModelPage, ModelsPage
+from tukar.gallery.exchange_views import ExchangePage, SwapPage
+from tukar.gallery.views import NO_FRAME, Frame, LoginPage, ModelPage, ModelsPage
 
 # Sent with every page. A style or script in a page itself would not run, nor an image from elsewhere load.
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+LIVE_POLICY: Final = f"{CONTENT_SECURITY_POLICY}; connect-src 'self'"
+"""For a page that asks for its own state again, and shows nothing that others laid out."""
 MAX_TAGS: Final = 24
 
 
-def models_page(view: ModelsPage) -> str:
+def models_page(view: ModelsPage, frame: Frame = NO_FRAME) -> str:
     """The list of models."""
-    return _render("models.html", view=view)
+    return _render("models.html", view=view, frame=frame)
 
 
-def model_page(view: ModelPage) -> str:
+def model_page(view: ModelPage, frame: Frame = NO_FRAME) -> str:
     """One model."""
     card = markdown.render(view.card.body, view.place) if view.card else None
-    return _render("model.html", view=view, rendered=card)
+    return _render("model.html", view=view, rendered=card, frame=frame)
 
 
-def exchange_page(view: ExchangePage) -> str:
+def exchange_page(view: ExchangePage, frame: Frame = NO_FRAME) -> str:
     """What this hub has to do with others."""
-    return _render("exchange.html", view=view)
+    return _render("exchange.html", view=view, frame=frame)
 
 
-def error_page(status: int, message: str, hint: str | None = None) -> str:
+def swap_page(view: SwapPage, frame: Frame = NO_FRAME) -> str:
+    """One swap."""
+    return _render("swap.html", view=view, frame=frame)
+
+
+def login_page(view: LoginPage, frame: Frame = NO_FRAME) -> str:
+    """The form to log in."""
+    return _render("login.html", view=view, frame=frame)
+
+
+def error_page(status: int, message: str, hint: str | None = None, frame: Frame = NO_FRAME) -> str:
     """What went wrong, and what the reader can do about it.
 
     Args:
         status: of the HTTP reply.
         message: the facts.
         hint: what to do, if there is anything.
+        frame: what stands around it.
     """
-    return _render("error.html", status=status, message=message, hint=hint)
+    return _render("error.html", status=status, message=message, hint=hint, frame=frame)
 
 
 def _render(template: str, **values: object) -> str:
@@ -76,7 +90,7 @@ def _make_environment() -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # added by the extension
-    filters = (text.size, text.count, text.number, text.date, text.moment, text.shape, text.plain)
+    filters = (text.size, text.count, text.number, text.date, text.moment, text.until, text.shape, text.plain)
     environment.filters |= {function.__name__: function for function in filters}
     environment.globals |= {
         "commands": commands,

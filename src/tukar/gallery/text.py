@@ -38,6 +38,11 @@ def moment(seconds: float) -> str:
     return _time(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def until(seconds: float) -> str:
+    """Day and time as people read them, in UTC: ``2026-07-31 12:00``."""
+    return _time(seconds).strftime("%Y-%m-%d %H:%M")
+
+
 def shape(dimensions: tuple[int, ...]) -> str:
     """A tensor's shape: ``30522 × 384``; empty for a scalar."""
     return " × ".join(str(dimension) for dimension in dimensions)

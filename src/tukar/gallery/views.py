@@ -4,9 +4,42 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Final
 
 from tukar.catalog.cards import Card
 from tukar.gallery.addresses import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around a page.
+
+    Attributes:
+        user: who has logged in; None if nobody has.
+        address: of the page, for coming back to it after logging in; empty where logging in is not offered.
+    """
+
+    user: str | None = None
+    address: str = ""
+
+
+NO_FRAME: Final = Frame()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why what was sent was not done."""
+
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPage:
+    """The form to log in. ``after`` is where to go then, on this hub."""
+
+    after: str
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +50,14 @@ class ModelLine:
         name: ``namespace/name``.
         size: of all its files, as they were pushed.
         card: what its card says, without the text.
+        private: whether only its owner and administrators see it.
     """
 
     name: str
     updated_at: float
     size: int
     card: Card
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,45 +235,6 @@ class ReceiptLine:
     received: bool
     others: tuple[tuple[str, str | None], ...]
     ended_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class RequestLine:
-    """A model that this hub asks for. The words are those of its operator; empty where nothing is asked.
-
-    Attributes:
-        at_least: how good it has to be; None if that is not said.
-        metric: of what.
-        sha256: of the file on which it is measured.
-    """
-
-    id: str
-    text: str
-    task: str
-    licence: str
-    base_model: str
-    at_least: str | None
-    metric: str
-    sha256: str
-    made_at: float
-    expires_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class ExchangePage:
-    """What this hub has to do with others, as far as everybody may know.
-
-    Attributes:
-        endpoint: the hub's address as clients write it, without a slash at the end.
-        fingerprint: of its key, in groups.
-        earlier: fingerprints of the keys that it had before, oldest first.
-        requests: those that are open, the newest first.
-    """
-
-    endpoint: str
-    fingerprint: str
-    earlier: tuple[str, ...]
-    requests: tuple[RequestLine, ...]
 
 
 @dataclass(frozen=True, slots=True)

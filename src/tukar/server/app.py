@@ -18,6 +18,7 @@ from tukar.gallery.routes import routes as pages
 from tukar.hub import Hub
 from tukar.server import (
     admin,
+    blobs,
     commits,
     errors,
     exchange,
@@ -60,6 +61,7 @@ def build_app(hub: Hub) -> Starlette:
         info,
         objects,
         resolve,
+        blobs,
         missing,
     )
     routes: list[BaseRoute] = [route for group in groups for route in group.routes]

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from tukar import errors
 from tukar.exchange.replies import OutdatedKey
-from tukar.gallery.routes import error_response
+from tukar.gallery.replies import error_response
 from tukar.objects.stream import NotAsAnnounced
 
 _log = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ from tukar.server import errors
 from tukar.server.requests import PLURALS, base_url, hub, identity, param, repo_id
 from tukar.server.streams import PiecesResponse, parse_range
 from tukar.usecases import fetch
+from tukar.usecases.fetch import Found
 
 # Nothing that a repository holds may run in the hub's origin. No CORS headers: what is public on a hub inside a company
 # is public there, not to every web page that somebody there opens.
@@ -36,10 +37,16 @@ def resolve(request: Request) -> Response:
     if found.entry is None or found.entry.kind == "folder":
         missing = EntryNotFound(f"{where} has no file {path!r} at {found.commit.oid[:12]}")
         return errors.response(missing, commit)
-    headers = _SAFE | commit | _describe(request, found.repository, found.commit.oid, found.entry)
+    return content(request, found, found.entry)
+
+
+def content(request: Request, found: Found, entry: Entry) -> Response:
+    """A file that was found, or the part of it that is asked for."""
+    commit = {"X-Repo-Commit": found.commit.oid}
+    headers = _SAFE | commit | _describe(request, found.repository, found.commit.oid, entry)
     if _is_current(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    return _content(request, found.entry, headers)
+    return _content(request, entry, headers)
 
 
 def _content(request: Request, entry: Entry, headers: dict[str, str]) -> Response:

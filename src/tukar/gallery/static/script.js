@@ -1,4 +1,4 @@
-// Copy buttons. Everything on the pages can be read and used without them.
+// Copy buttons, and swaps that are followed. Everything on the pages can be read and used without them.
 "use strict";
 
 for (const source of document.querySelectorAll("[data-copy]")) {
@@ -24,4 +24,23 @@ async function copy(text) {
   area.select();
   document.execCommand("copy");
   area.remove();
+}
+
+// A swap that goes on by itself is looked at again, so that its page need not be loaded again by hand.
+const LOOK_AGAIN = 2000;
+const standing = document.querySelector("[data-live]");
+if (standing) setTimeout(lookAgain, LOOK_AGAIN);
+
+async function lookAgain() {
+  const shown = document.querySelector("#state");
+  try {
+    const reply = await fetch(standing.dataset.live, { headers: { Accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+    const found = page.querySelector("#state");
+    if (!found || found.dataset.state !== shown.dataset.state) return location.replace(standing.dataset.live);
+    shown.replaceChildren(...found.childNodes);
+  } catch {
+    // The hub is away, or the network: it may be back the next time.
+  }
+  setTimeout(lookAgain, LOOK_AGAIN);
 }

@@ -1,0 +1,198 @@
+"""One swap, read from a hub as its operator sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from tukar.catalog import repositories
+from tukar.catalog.values import Identity
+from tukar.database import Transaction
+from tukar.errors import Invalid, NotFound
+from tukar.exchange import protocol
+from tukar.exchange.offers import Item, Reference
+from tukar.exchange.sentences import explain
+from tukar.exchange.states import Act, Role, State
+from tukar.exchange.swaps import Record
+from tukar.gallery import addresses
+from tukar.gallery.exchange_views import Handed, Moved, Publication, SwapLine, SwapPage
+from tukar.gallery.proposals import name_of
+from tukar.types import RepoId
+from tukar.usecases import handing, request, swap
+from tukar.usecases.services import Services
+from tukar.usecases.swap import Shown
+
+MAX_FILES: Final = 40
+_ACTS: Final = {"accept": Act.ACCEPT, "refuse": Act.REFUSE, "cancel": Act.CANCEL}
+_NAME_LIMIT: Final = handing.NAME_LIMIT
+
+
+def line(shown: Shown) -> SwapLine:
+    """A swap in a list."""
+    record = shown.record
+    asked = [each.repository for each in record.offer.take]
+    sides = ([item.repository for item in record.offer.give], asked)
+    gives, gets = sides if record.swap.role is Role.OFFERER else sides[::-1]
+    return SwapLine(
+        addresses.swap(record.id),
+        shown.peer.name,
+        record.swap.state.value,
+        _waits(record),
+        tuple(name_of(id_) for id_ in gives),
+        tuple(name_of(id_) for id_ in gets),
+        explain(record.swap),
+        record.error,
+        record.offer.note,
+        record.offer.expires_at,
+        record.changed_at,
+    )
+
+
+def page(services: Services, identity: Identity, swap_id: str) -> SwapPage:
+    """A swap, for administrators; NotFound if there is none of that id."""
+    shown = swap.get(services, identity, swap_id)
+    record = shown.record
+    with services.database.read() as tx:
+        gives, gets = _sides(services, tx, identity, record)
+        places = _places(tx, identity, shown)
+    return SwapPage(
+        id=record.id,
+        address=addresses.swap(record.id),
+        peer=shown.peer.name,
+        fingerprint=record.theirs.fingerprint.grouped,
+        is_offerer=record.swap.role is Role.OFFERER,
+        state=record.swap.state.value,
+        waits=_waits(record),
+        says=explain(record.swap),
+        error=record.error,
+        reason=record.reason,
+        note=record.offer.note,
+        request=record.offer.request,
+        wish=_wish(services, identity, record),
+        made_at=record.created_at,
+        expires_at=record.offer.expires_at,
+        changed_at=record.changed_at,
+        gives=gives,
+        gets=gets,
+        places=places,
+        private=any(place.private for place in places),
+        moved=_moved(record),
+        acts=frozenset(name for name, act in _ACTS.items() if _is_possible(record, act)),
+        is_live=record.is_open and not _waits(record),
+        receipt=f"{addresses.swap(record.id)}/receipt" if record.receipt else None,
+    )
+
+
+def _waits(record: Record) -> bool:
+    return (record.swap.role, record.swap.state) == (Role.ACCEPTOR, State.OFFERED)
+
+
+def _is_possible(record: Record, act: Act) -> bool:
+    """Whether an act would change anything; what was done can be asked for again, but need not be offered."""
+    outcome = protocol.step(record.swap, act)
+    return outcome.refusal is None and outcome.swap != record.swap
+
+
+def _moved(record: Record) -> Moved | None:
+    moved = record.moved
+    total = moved.total or sum(item.size for item in record.coming)
+    has_begun = record.swap.state not in (State.OFFERED, State.REFUSED) and record.acceptance is not None
+    return Moved(moved.fetched, moved.avoided, total) if has_begun and record.coming else None
+
+
+def _wish(services: Services, identity: Identity, record: Record) -> str:
+    """What the request says that the offer answers, if it is this hub's."""
+    try:
+        entry = request.get(services, identity, record.offer.request)
+    except NotFound:
+        return ""
+    return entry.request.wish.text
+
+
+# What is handed over
+
+
+def _sides(
+    services: Services, tx: Transaction, identity: Identity, record: Record
+) -> tuple[tuple[Handed, ...], tuple[Handed, ...]]:
+    """What this hub gives, and what it gets."""
+    asked, taken = record.offer.take, record.acceptance.take if record.acceptance else ()
+    if record.swap.role is Role.OFFERER:
+        wanted = (
+            _items(taken, asked) if taken else tuple(Handed(name_of(a.repository), None, a.revision) for a in asked)
+        )
+        return tuple(_ours(tx, identity, item) for item in record.offer.give), wanted
+    if taken:
+        own = tuple(_ours(tx, identity, item, each.revision) for item, each in zip(taken, asked, strict=True))
+    else:
+        own = tuple(_as_it_is(services, tx, identity, each) for each in asked)
+    return own, _items(record.offer.give)
+
+
+def _items(items: Sequence[Item], asked: Iterable[Reference] = ()) -> tuple[Handed, ...]:
+    revisions = [each.revision for each in asked] or [""] * len(items)
+    return tuple(_handed(item, None, revision) for item, revision in zip(items, revisions, strict=True))
+
+
+def _ours(tx: Transaction, identity: Identity, item: Item, revision: str = "") -> Handed:
+    return _handed(item, _address(tx, identity, item.repository), revision)
+
+
+def _as_it_is(services: Services, tx: Transaction, identity: Identity, asked: Reference) -> Handed:
+    """What is asked of this hub, as it would be handed over now."""
+    try:
+        item = handing.item_of(services, tx, identity, asked)
+    except (NotFound, Invalid):
+        return Handed(name_of(asked.repository), None, asked.revision, here=False)
+    return _ours(tx, identity, item, asked.revision)
+
+
+def _handed(item: Item, address: str | None, revision: str) -> Handed:
+    return Handed(
+        name_of(item.repository),
+        address,
+        "" if revision == item.commit else revision,
+        item.commit,
+        tuple((file.path, file.size) for file in item.files[:MAX_FILES]),
+        len(item.files),
+        item.size,
+        item.licence,
+        item.tags,
+    )
+
+
+def _address(tx: Transaction, identity: Identity, id_: RepoId) -> str | None:
+    """The page of a repository here; None if there is none."""
+    try:
+        found = repositories.get(tx, identity, id_)
+    except NotFound:
+        return None
+    return addresses.model(str(found)) if found.type == "model" else None
+
+
+# Where it is published
+
+
+def _places(tx: Transaction, identity: Identity, shown: Shown) -> tuple[Publication, ...]:
+    record = shown.record
+    if _waits(record):
+        coming = [item.repository for item in record.offer.give]
+        return tuple(Publication(name_of(id_), _suggestion(tx, identity, id_, shown.peer.name)) for id_ in coming)
+    done = record.swap.state is State.PUBLISHED
+    if not done and not record.is_open:
+        return ()
+    return tuple(
+        Publication(
+            name_of(theirs), str(place.repo_id), place.private, _address(tx, identity, place.repo_id) if done else None
+        )
+        for theirs, place in record.targets.items()
+    )
+
+
+def _suggestion(tx: Transaction, identity: Identity, theirs: RepoId, peer: str) -> str:
+    """A free name in one's own namespace: theirs or, where that is taken, theirs and whose it is."""
+    namespace = identity.user.name if identity.user else theirs.namespace
+    ending = f"-{peer}"
+    longer = theirs.name[: _NAME_LIMIT - len(ending)].rstrip("-.") + ending
+    free = (name for name in (theirs.name, longer) if not handing.is_taken(tx, RepoId(namespace, name, theirs.type)))
+    return f"{namespace}/{next(free, theirs.name)}"
