@@ -166,10 +166,42 @@ def test_a_key_that_nothing_leads_to_is_refused_with_what_to_do(tx: Transaction,
     assert peers.get(tx, "acme") == acme
 
 
-def test_keys_of_a_revoked_peer_are_not_followed(tx: Transaction, acme: Peer, key: SigningKey) -> None:
-    revoked = peers.revoke(tx, acme)
+def test_a_revoked_peer_stays_revoked_under_its_new_keys(tx: Transaction, acme: Peer, key: SigningKey) -> None:
+    second, third = SigningKey.generate(), SigningKey.generate()
+    followed = peers.follow(tx, peers.revoke(tx, acme), rotated(key, second))
+    assert (followed.public_key, followed.state) == (second.public, "revoked")
+    assert peers.find(tx, second.public.fingerprint) == followed
+    for document in (rotated(key), rotated(second, third), rotated(key, third)):
+        assert peers.known(tx, document) == followed, "by whichever of its keys"
+    assert peers.known(tx, rotated(third)) is None
+
+
+def test_the_keys_of_a_removed_peer_are_not_followed(tx: Transaction, acme: Peer, key: SigningKey) -> None:
+    peers.remove(tx, acme)
     with pytest.raises(Refused):
-        peers.follow(tx, revoked, rotated(key, SigningKey.generate()))
+        peers.follow(tx, peers.by_id(tx, acme.id), rotated(key, SigningKey.generate()))
+
+
+def test_earlier_keys_stay_the_peers_own(tx: Transaction, acme: Peer, key: SigningKey) -> None:
+    before, second, third = (SigningKey.generate() for _ in range(3))
+    followed = peers.follow(tx, acme, rotated(before, key, second))
+    followed = peers.follow(tx, followed, rotated(before, key, second, third))
+    for each in (before, key, second, third):
+        assert peers.key_of(tx, followed, each.public.fingerprint) == each.public
+    with pytest.raises(Refused):
+        peers.key_of(tx, followed, SigningKey.generate().public.fingerprint)
+    peers.add(tx, "other", URL, SigningKey.generate().public, now=NOW)
+    with pytest.raises(Refused):
+        peers.key_of(tx, peers.get(tx, "other"), key.public.fingerprint)
+
+
+def test_a_peer_cannot_have_been_another(tx: Transaction, acme: Peer, key: SigningKey) -> None:
+    """Else whoever was revoked would be back with the key that followed, under another name."""
+    second, third = SigningKey.generate(), SigningKey.generate()
+    peers.revoke(tx, acme)
+    other = peers.add(tx, "other", URL, second.public, now=NOW)
+    with pytest.raises(Conflict, match="'Acme', who was revoked"):
+        peers.follow(tx, other, rotated(key, second, third))
 
 
 def test_a_peer_cannot_become_another(tx: Transaction, acme: Peer, key: SigningKey) -> None:

@@ -58,7 +58,7 @@ def rotate(data: Path | None, output: Output) -> None:
     with administration(data) as hub:
         found = hub.rotate_identity()
     output.show(found, found["fingerprint"], _history(found))
-    output.note("peers follow with `tukar peer refresh`; until then they do not take this hub's requests")
+    output.note("peers follow by themselves, within a minute or so of the first request that they get or make")
 
 
 def _history(found: Value) -> str:

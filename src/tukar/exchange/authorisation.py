@@ -209,7 +209,7 @@ def stranger() -> Refused:
     """The one error for who is no peer, is one no more, or has not shown to be one."""
     return Refused(
         "not a peer of this hub, or not by the key that it is known by",
-        hint="its operator adds peers with `tukar peer add`, and follows their new keys with `tukar peer refresh`",
+        hint="its operator adds peers with `tukar peer add`; their new keys it follows by itself, within a minute or so",
     )
 
 
@@ -232,7 +232,7 @@ def _check_receiver(tx: Transaction, receiver: Fingerprint) -> None:
     if receiver in earlier:
         raise OutdatedKey(
             f"this hub has a new key, {current.grouped}",
-            hint="follow it: `tukar peer refresh`, on the hub that asks",
+            hint="the hub that asks follows it by itself, or by `tukar peer refresh`",
         )
     if receiver != current:
         raise Unauthenticated(f"the request is meant for the hub with the key {receiver.grouped}, which this is not")

@@ -109,15 +109,18 @@ class HubClient:
         raise Cut(failure, retry_after(named)) if isinstance(failure, Unavailable) else failure
 
 
-def fetch_identity(url: str) -> IdentityDocument:
+def fetch_identity(url: str, patience: float = PATIENCE) -> IdentityDocument:
     """Ask a hub who it is. What it says is consistent; that it is the right hub, only its fingerprint shows.
+
+    Args:
+        patience: seconds that it may stay silent.
 
     Raises:
         Invalid, BadSignature: it is no address of a hub, or what it says is no identity.
         Unavailable: it does not answer.
     """
     endpoint = Endpoint(checked(url, "the peer's address"))
-    with Remote(endpoint, patience=PATIENCE) as remote, _told(endpoint):
+    with Remote(endpoint, patience=patience) as remote, _told(endpoint):
         body = remote.get(IDENTITY_PATH).body
         if len(body) > MAX_DOCUMENT:
             raise malformed(f"its identity has {len(body)} bytes")

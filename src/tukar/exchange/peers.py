@@ -11,7 +11,8 @@ from tukar.database import Transaction
 from tukar.errors import Conflict, Invalid, NotFound, Refused
 from tukar.exchange.endpoint import checked
 from tukar.exchange.states import FINAL
-from tukar.exchange.tables import peers, swaps
+from tukar.exchange.tables import peer_keys, peers, swaps
+from tukar.objects.index import batches
 from tukar.signing import Fingerprint, IdentityDocument, PublicKey, successions
 from tukar.types import check_name
 
@@ -95,6 +96,29 @@ def find(tx: Transaction, fingerprint: Fingerprint) -> Peer | None:
     return _find(tx, peers.c.fingerprint == fingerprint)
 
 
+def known(tx: Transaction, document: IdentityDocument, besides: Peer | None = None) -> Peer | None:
+    """A peer, trusted or revoked, that has or had one of the document's keys; None if there is none, or no other."""
+    others = [peers.c.state != "removed"] + ([] if besides is None else [peers.c.id != besides.id])
+    for some in batches(key.fingerprint for key in document.keys):
+        earlier = sa.select(peer_keys.c.peer_id).where(peer_keys.c.fingerprint.in_(some))
+        same = peers.c.fingerprint.in_(some) | peers.c.id.in_(earlier)
+        row = tx.execute(sa.select(peers).where(same, *others).limit(1)).one_or_none()
+        if row is not None:
+            return _peer(row)
+    return None
+
+
+def key_of(tx: Transaction, peer: Peer, fingerprint: Fingerprint) -> PublicKey:
+    """The peer's key of that fingerprint, current or earlier; Refused if it is not known to be its own."""
+    if fingerprint == peer.fingerprint:
+        return peer.public_key
+    same = (peer_keys.c.peer_id == peer.id) & (peer_keys.c.fingerprint == fingerprint)
+    found = tx.execute(sa.select(peer_keys.c.public_key).where(same)).scalar_one_or_none()
+    if found is None:
+        raise Refused(f"the key {fingerprint.grouped} is not known to be one of {peer.name!r}")
+    return PublicKey.parse(found)
+
+
 def get(tx: Transaction, text: str) -> Peer:
     """The peer of that name, in whatever case, or with that fingerprint as people write it; NotFound if none is."""
     fingerprint = _fingerprint(text)
@@ -132,12 +156,15 @@ def remove(tx: Transaction, peer: Peer) -> None:
 def follow(tx: Transaction, peer: Peer, document: IdentityDocument) -> Peer:
     """Follow a peer to the key that its identity document leads to; the same one if it has made no other.
 
+    What it signed with the earlier ones stays its own. One that is revoked stays revoked under its new key: that is
+    followed only so that it is known for what it is, and that swaps which it alone can end hear how they ended.
+
     Raises:
-        Refused: the document does not lead on from the key that is known, or the peer is not trusted.
-        Conflict: it leads to the key of another peer.
+        Refused: the document does not lead on from the key that is known, or the peer was removed.
+        Conflict: it has a key that another peer has or had.
     """
-    if not peer.is_trusted:
-        raise Refused(f"the peer {peer.name!r} was {peer.state}: its keys are not followed")
+    if peer.state == "removed":
+        raise Refused("the peer was removed: its keys are not followed")
     key = successions.follow(document, peer.fingerprint)
     if key is None:
         raise Refused(
@@ -146,11 +173,23 @@ def follow(tx: Transaction, peer: Peer, document: IdentityDocument) -> Peer:
             hint="somebody else may answer there, or with an old copy of the hub. Ask its operator, not over this "
             f"address; if the key is right, `tukar peer remove {peer.name}` and add it anew",
         )
-    other = find(tx, key.fingerprint)
-    if other is not None and other.id != peer.id:
+    other = known(tx, document, besides=peer)
+    if other is not None:
         raise known_already(other)
+    _note_earlier(tx, peer, document)
     tx.execute(sa.update(peers).where(peers.c.id == peer.id).values(fingerprint=key.fingerprint, public_key=str(key)))
     return replace(peer, public_key=key)
+
+
+def _note_earlier(tx: Transaction, peer: Peer, document: IdentityDocument) -> None:
+    noted = set(tx.execute(sa.select(peer_keys.c.fingerprint).where(peer_keys.c.peer_id == peer.id)).scalars())
+    rows = [
+        {"peer_id": peer.id, "fingerprint": key.fingerprint, "public_key": str(key)}
+        for key in document.keys
+        if key != document.current and key.fingerprint not in noted
+    ]
+    if rows:
+        tx.execute(sa.insert(peer_keys), rows)
 
 
 def _check_name(name: str) -> None:

@@ -173,6 +173,11 @@ def note_fetched(tx: Transaction, swap_id: str, moved: Moved) -> float | None:
     return tx.execute(noted.returning(swaps.c.changed_at)).scalar_one_or_none()
 
 
+def note_error(tx: Transaction, swap_id: str, error: str | None) -> None:
+    """Note what stands in the way of a swap now, and nothing else."""
+    tx.execute(swaps.update().where(swaps.c.id == swap_id).values(error=error))
+
+
 def find(tx: Transaction, swap_id: str) -> Record | None:
     """The swap of that id."""
     row = tx.execute(sa.select(swaps).where(swaps.c.id == swap_id)).one_or_none()

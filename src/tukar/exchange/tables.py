@@ -27,6 +27,15 @@ peers = Table(
     Column("added_at", Float, nullable=False),
 )
 
+peer_keys = Table(
+    "peer_keys",
+    metadata,
+    Column("peer_id", ForeignKey("peers.id"), primary_key=True),
+    Column("fingerprint", Text, primary_key=True, index=True),
+    Column("public_key", Text, nullable=False, comment="in hex"),
+    comment="the keys that peers had before, as their identity documents showed them",
+)
+
 nonces = Table(
     "nonces",
     metadata,
@@ -56,6 +65,7 @@ swaps = Table(
     Column("error", Text, comment="what stands in the way now; NULL if nothing does"),
     Column("created_at", Float, nullable=False),
     Column("changed_at", Float, nullable=False),
+    Column("handed_over", Text, comment="JSON: what went and came, in short, once it is published; NULL before"),
 )
 
 receipt_repositories = Table(

@@ -9,11 +9,12 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tukar.errors import Unauthenticated
+from tukar.errors import Refused, Unauthenticated
 from tukar.exchange import authorisation
 from tukar.exchange.authorisation import Call
 from tukar.exchange.peers import Peer
 from tukar.server.requests import hub, with_body
+from tukar.usecases import peer as usecase
 
 BODY_LIMIT: Final = 16 << 20
 
@@ -62,8 +63,12 @@ def _signer(request: Request) -> tuple[Call, Peer]:
     if len(headers) != 1:
         raise Unauthenticated("the request of a hub is signed, in one Authorization")
     services = hub(request).services
-    with services.database.read() as tx:
-        return authorisation.verify(tx, headers[0], request.method, _path(request), services.clock())
+    try:
+        with services.database.read() as tx:
+            return authorisation.verify(tx, headers[0], request.method, _path(request), services.clock())
+    except Refused:  # not by a key that is known: who it is shows only where the peers are
+        usecase.wonder(services)
+        raise
 
 
 def _path(request: Request) -> str:

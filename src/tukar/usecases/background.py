@@ -14,6 +14,7 @@ from tukar.jobs.context import JobContext
 from tukar.jobs.runner import Handler
 from tukar.jobs.schedule import Every
 from tukar.jobs.values import Json
+from tukar.usecases import peer
 from tukar.usecases.check import check, stored_bytes
 from tukar.usecases.collect import collect
 from tukar.usecases.services import Services
@@ -23,7 +24,7 @@ from tukar.usecases.swap_steps import JOB as SWAP
 CHECK: Final = "check"
 GC: Final = "gc"
 THREADS: Final = 3
-"""Jobs at a time: one of upkeep, the others for swaps."""
+"""Jobs at a time: one of upkeep, the others for swaps and for following peers."""
 _FAULTS_KEPT: Final = 200
 _LONGEST: Final = 1e12
 
@@ -49,7 +50,10 @@ def handlers(services: Services, config: Config) -> Mapping[str, Handler]:
     def run_swap(context: JobContext) -> Json:
         return drive_in_turn(services, meet, context, turns, config.swap_pause)
 
-    return {CHECK: run_check, GC: run_gc, SWAP: run_swap}
+    def run_follow(context: JobContext) -> Json:
+        return peer.follow_all(services, context)
+
+    return {CHECK: run_check, GC: run_gc, SWAP: run_swap, peer.FOLLOW: run_follow}
 
 
 def recurring(config: Config) -> list[Every]:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from typing import Final
 
 from tukar.catalog.values import Identity
 from tukar.database import Transaction
-from tukar.errors import Conflict, Refused
+from tukar.errors import Conflict, Refused, TukarError
 from tukar.exchange import identity as identities
 from tukar.exchange import peers
 from tukar.exchange.endpoint import checked, origin
-from tukar.exchange.hubs import fetch_identity
+from tukar.exchange.hubs import PATIENCE, fetch_identity
 from tukar.exchange.peers import Peer
+from tukar.jobs import queue
+from tukar.jobs.context import JobContext
+from tukar.jobs.values import OPEN, Json
 from tukar.signing import Fingerprint, IdentityDocument
 from tukar.usecases import swap
 from tukar.usecases.accounts import require_admin
 from tukar.usecases.services import Services
+
+FOLLOW: Final = "follow"
+FOLLOW_EVERY: Final = 60.0
+"""Seconds, at least, from one time that the peers are asked for their keys because of a stranger to the next."""
+_PATIENCE: Final = 10.0  # seconds without an answer of one, so that the others are not kept waiting
+
+_log = logging.getLogger(__name__)
 
 
 def look(services: Services, identity: Identity, url: str) -> IdentityDocument:
@@ -49,7 +61,8 @@ def add(services: Services, identity: Identity, url: str, fingerprint: Fingerpri
         raise _other_key(url, fingerprint, document)
     with services.database.write() as tx:
         _check_new(tx, document)
-        return peers.add(tx, default_name(url) if name is None else name, url, document.current, now=services.clock())
+        added = peers.add(tx, default_name(url) if name is None else name, url, document.current, now=services.clock())
+        return peers.follow(tx, added, document)
 
 
 def default_name(url: str) -> str:
@@ -75,16 +88,63 @@ def refresh(services: Services, identity: Identity, name: str) -> Peer:
     return follow(services, peer)
 
 
-def follow(services: Services, peer: Peer) -> Peer:
+def follow(services: Services, peer: Peer, patience: float = PATIENCE) -> Peer:
     """Ask a peer for its identity, and follow it to its newest key. For background jobs as well.
 
     Raises:
-        Refused: nothing shows that its key follows the one that is known; or it is not trusted.
+        Refused: nothing shows that its key follows the one that is known; or it was removed.
+        Conflict: it has a key that another peer has or had.
         Unavailable: it does not answer.
     """
-    document = fetch_identity(peer.url)
+    document = fetch_identity(peer.url, patience)
     with services.database.write() as tx:
-        return peers.follow(tx, peers.by_id(tx, peer.id), document)
+        followed = peers.follow(tx, peers.by_id(tx, peer.id), document)
+    if followed.public_key != peer.public_key:
+        _log.warning("the peer %s has a new key, %s: it was followed", peer.name, followed.fingerprint.grouped)
+    return followed
+
+
+def wonder(services: Services) -> None:
+    """Somebody signed with a key that is unknown here: a peer's new one, perhaps. See to it that all peers are asked.
+
+    Who asks chooses neither whom nor where: the peers are, at the addresses that this hub's operator gave, each once in
+    `FOLLOW_EVERY` seconds, however many strangers come.
+    """
+    with services.database.read() as tx:
+        is_known = _is_asking(tx) or not _trusted(tx)
+    if is_known:
+        return
+    with services.database.write() as tx:
+        if _is_asking(tx):
+            return
+        now, last = services.clock(), queue.latest(tx, FOLLOW, {})
+        due = now if last is None else min(last.finished_at or now, now) + FOLLOW_EVERY
+        queue.forget_done(tx, FOLLOW, {})
+        queue.submit(tx, FOLLOW, now=now, run_at=max(now, due), max_attempts=1)
+
+
+def follow_all(services: Services, context: JobContext) -> Json:
+    """The job: ask every trusted peer for its identity, and follow those that have a new key; their names."""
+    with services.database.read() as tx:
+        asked = _trusted(tx)
+    followed: list[str] = []
+    for peer in asked:
+        context.checkpoint()
+        try:
+            if follow(services, peer, _PATIENCE).public_key != peer.public_key:
+                followed.append(peer.name)
+        except TukarError as error:
+            _log.info("whether the peer %s has a new key could not be learnt: %s", peer.name, error.message)
+    return {"followed": followed}
+
+
+def _is_asking(tx: Transaction) -> bool:
+    last = queue.latest(tx, FOLLOW, {})
+    return last is not None and last.state in OPEN
+
+
+def _trusted(tx: Transaction) -> list[Peer]:
+    return [peer for peer in peers.listing(tx) if peer.is_trusted]
 
 
 def revoke(services: Services, identity: Identity, name: str) -> Peer:
@@ -108,13 +168,11 @@ def remove(services: Services, identity: Identity, name: str) -> None:
 
 def _check_new(tx: Transaction, document: IdentityDocument) -> None:
     """Conflict if the hub is this one, or a peer, by whichever of its keys."""
-    own = {key.public for key in identities.keys(tx)}
-    for key in document.keys:
-        if key in own:
-            raise Conflict("that is this hub itself", hint="give the address of another hub")
-        known = peers.find(tx, key.fingerprint)
-        if known is not None and known.state != "removed":
-            raise peers.known_already(known)
+    if not {key.public for key in identities.keys(tx)}.isdisjoint(document.keys):
+        raise Conflict("that is this hub itself", hint="give the address of another hub")
+    known = peers.known(tx, document)
+    if known is not None:
+        raise peers.known_already(known)
 
 
 def _other_key(url: str, expected: Fingerprint, document: IdentityDocument) -> Refused:

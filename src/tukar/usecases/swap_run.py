@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from tukar.errors import Conflict, Corrupt, Invalid, NotFound, TukarError, Unavailable
 from tukar.exchange import identity, peers, protocol, swaps
-from tukar.exchange.hubs import HubClient, fetch_identity
+from tukar.exchange.hubs import HubClient
 from tukar.exchange.local import Announced
 from tukar.exchange.peers import Peer
 from tukar.exchange.remote import Source
@@ -27,6 +27,7 @@ from tukar.objects.index import FreedMeanwhile
 from tukar.signing import Envelope
 from tukar.types import Digest
 from tukar.usecases import hand_over, handing
+from tukar.usecases.peer import follow
 from tukar.usecases.services import Services
 from tukar.usecases.swap_steps import apply, hear, rehearse, say, sweep, wake
 
@@ -52,16 +53,14 @@ class PeerHub(Protocol):
 
 @contextmanager
 def meet(services: Services, peer: Peer) -> Iterator[PeerHub]:
-    """Reach a peer over HTTP; where it has a new key that follows the one that is known, by that one."""
+    """Reach a peer over HTTP. Where it has a new key, it is followed before OutdatedKey is raised."""
     with services.database.read() as tx:
         key = identity.current(tx)
     try:
         with HubClient(peer.url, key, peer.fingerprint, services.clock) as client:
             yield SwapClient(client)
     except OutdatedKey:
-        document = fetch_identity(peer.url)
-        with services.database.write() as tx:
-            peers.follow(tx, peer, document)
+        follow(services, peer)
         raise
 
 
@@ -133,18 +132,27 @@ def _load(services: Services, swap_id: str) -> Record | None:
 def _once(services: Services, meet: Meet, context: JobContext, record: Record) -> Record | None:
     if _is_late(services, record):
         return _step(services, record, Act.EXPIRED, "the time ran out")
-    with services.database.read() as tx:
-        peer = peers.by_id(tx, record.peer_id)
     try:
-        with meet(services, peer) as hub:
-            _talk(services, hub, record)
-            current = _load(services, record.id)
-            if current is not None and current.swap.state is State.ACCEPTED and not current.swap.arrived:
-                _fetch(services, hub, context, current)
-                _talk(services, hub, _load(services, record.id) or current)
+        try:
+            _visit(services, meet, context, record)
+        except OutdatedKey:  # it was followed to its new one
+            _visit(services, meet, context, _load(services, record.id) or record)
+        _note(services, record.id, None)
     except TukarError as error:  # whatever the other hub answers, it is asked again later
         _note(services, record.id, error)
     return _load(services, record.id)
+
+
+def _visit(services: Services, meet: Meet, context: JobContext, record: Record) -> None:
+    """Say what is to be said, and fetch what comes if it is time for that."""
+    with services.database.read() as tx:
+        peer = peers.by_id(tx, record.peer_id)
+    with meet(services, peer) as hub:
+        _talk(services, hub, record)
+        current = _load(services, record.id)
+        if current is not None and current.swap.state is State.ACCEPTED and not current.swap.arrived:
+            _fetch(services, hub, context, current)
+            _talk(services, hub, _load(services, record.id) or current)
 
 
 def _is_late(services: Services, record: Record) -> bool:
@@ -180,15 +188,20 @@ def _talk(services: Services, hub: PeerHub, record: Record) -> None:
                 hear(services, tx, current, envelope)
 
 
-def _note(services: Services, swap_id: str, error: TukarError) -> None:
-    with services.database.write() as tx:
+def _note(services: Services, swap_id: str, error: TukarError | None) -> None:
+    """What stands in the way now, for whoever asks how the swap stands; None if nothing does."""
+    shown = None if error is None else _shown(f"{error.message} ({error.hint})" if error.hint else error.message)
+    with services.database.read() as tx:
         record = swaps.find(tx, swap_id)
-        if record is not None:
-            text = f"{error.message} ({error.hint})" if error.hint else error.message
-            shown = "".join(
-                char if char.isprintable() else " " for char in text[:2000]
-            )  # the other hub may have said it
-            swaps.save(tx, record.with_(error=shown))
+    if record is None or record.error == shown:
+        return
+    with services.database.write() as tx:
+        swaps.note_error(tx, swap_id, shown)
+
+
+def _shown(text: str) -> str:
+    """Text that the other hub may have said, as one line."""
+    return "".join(char if char.isprintable() else " " for char in text[:2000])
 
 
 def _fetch(services: Services, hub: PeerHub, context: JobContext, record: Record) -> None:

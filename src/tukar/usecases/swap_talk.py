@@ -8,7 +8,7 @@ from typing import Final
 from tukar.database import Transaction
 from tukar.errors import Conflict, Invalid, NotFound
 from tukar.exchange import identity as identities
-from tukar.exchange import protocol, swaps
+from tukar.exchange import peers, protocol, swaps
 from tukar.exchange.authorisation import stranger
 from tukar.exchange.local import Given
 from tukar.exchange.offers import OFFER, Offer
@@ -70,8 +70,9 @@ def _get(tx: Transaction, peer: Peer, swap_id: str) -> Record:
 def _begin(services: Services, tx: Transaction, peer: Peer, swap_id: str, envelope: Envelope) -> None:
     """A new offer.
 
-    1. It is an offer of a peer that is trusted, whose current key has signed it.
-    2. It is for this hub, by its current key, and names the peer's.
+    1. It is an offer of a peer that is trusted, signed by its current key, or by one that it followed: it may have
+       waited long until this hub could be reached.
+    2. It is for this hub, by one of its keys, and names the peer's.
     3. It is the swap that is spoken of.
     4. It stands for a time that makes sense, by this hub's clock.
     5. The peer has not left too many others undecided.
@@ -81,12 +82,13 @@ def _begin(services: Services, tx: Transaction, peer: Peer, swap_id: str, envelo
         raise stranger()
     if envelope.payload_type != OFFER:
         raise NotFound("no such swap")
-    offer = Offer.read(verify(envelope, OFFER, [peer.public_key], [peer.public_key.fingerprint]))
+    key = peers.key_of(tx, peer, envelope.signatures[0].keyid)
+    offer = Offer.read(verify(envelope, OFFER, [key], [key.fingerprint]))
     # 2.
-    if offer.offerer != peer.public_key:
+    if offer.offerer != key:
         raise Invalid("the offer names another hub than the one that signed it")
-    if offer.acceptor != identities.current(tx).public:
-        raise Invalid("the offer is for another key than this hub has now", hint="fetch its identity, and offer anew")
+    if offer.acceptor not in {each.public for each in identities.keys(tx)}:
+        raise Invalid("the offer is for another hub", hint="fetch this one's identity, and offer anew")
     # 3.
     if offer.swap != swap_id:
         raise Invalid("the offer is of another swap")
