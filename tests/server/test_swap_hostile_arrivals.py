@@ -212,11 +212,10 @@ def test_a_stream_that_goes_on_after_the_swap_has_ended(
 
 
 def test_more_than_the_disk_has(villain: Villain, victim: Victim) -> None:
-    made = villain.offered(lying(size=(1 << 53) - 1)(villain))
-    victim.accept(made.swap).raise_for_status()
-    villain.serve = served(honest)
-    victim.run(made.swap)
-    assert "free on the disk" in victim.shown(made.swap)["error"]
+    made = villain.offered(lying(size=(1 << 53) - 1, sha256="a" * 64)(villain))
+    answer = victim.accept(made.swap)
+    assert (answer.status_code, "free on the disk" in answer.json()["error"]) == (409, True)
+    assert victim.state(made.swap) == "offered"
 
 
 def test_a_swap_in_which_it_never_says_that_it_is_ready(villain: Villain, victim: Victim) -> None:

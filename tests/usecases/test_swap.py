@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.faults.swap.party import CARD, Party, connect, introduce, open_party, settle
@@ -390,6 +391,68 @@ def test_noting_what_has_come_takes_nothing_back(hubs: tuple[Party, Party], monk
     assert theirs.record(swap_id).moved == swaps.Moved()
     settle(hubs, swap_id)
     assert not theirs.has("admin/base")
+
+
+def free(monkeypatch: pytest.MonkeyPatch, nbytes: int) -> None:
+    """As if the disks had so much room."""
+    monkeypatch.setattr("tukar.usecases.room.shutil.disk_usage", lambda _: SimpleNamespace(free=nbytes))
+
+
+def test_what_has_no_room_is_not_accepted(hubs: tuple[Party, Party], monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = hubs
+    swap_id = offered(ours, theirs)
+    free(monkeypatch, len(BASE) - 1)
+    # The card is here already.
+    with pytest.raises(Conflict, match=f"{len(BASE)} bytes are still to come here, and {len(BASE) - 1} are free"):
+        theirs.accept(swap_id)
+    assert theirs.record(swap_id).swap.state is State.OFFERED
+    free(monkeypatch, len(BASE))
+    theirs.accept(swap_id)
+    monkeypatch.undo()
+    settle(hubs, swap_id)
+    assert theirs.read("admin/base") == BASE
+
+
+def test_what_has_no_room_later_waits_for_it(hubs: tuple[Party, Party], monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = hubs
+    swap_id = accepted(ours, theirs)
+    free(monkeypatch, 100)
+    settle(hubs, swap_id)
+    record = theirs.record(swap_id)
+    assert record.swap.state is State.ACCEPTED
+    assert "100 are free on the disk" in (record.error or "")
+    assert "make room, and it goes on by itself; or cancel the swap" in (record.error or "")
+    monkeypatch.undo()
+    settle(hubs, swap_id)
+    assert theirs.record(swap_id).error is None
+    assert theirs.read("admin/base") == BASE
+
+
+def test_what_has_no_room_can_be_cancelled(hubs: tuple[Party, Party], monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = hubs
+    swap_id = accepted(ours, theirs)
+    free(monkeypatch, 0)
+    settle(hubs, swap_id)
+    for party in hubs:
+        assert "0 are free on the disk" in (party.record(swap_id).error or "")
+    swap.cancel(ours.services, ours.operator, swap_id)
+    settle(hubs, swap_id)
+    assert [party.record(swap_id).swap.state for party in hubs] == [State.CANCELLED] * 2
+    assert [party.record(swap_id).error for party in hubs] == [None] * 2
+
+
+def test_an_offer_is_of_about_now(hubs: tuple[Party, Party]) -> None:
+    ours, theirs = hubs
+    ours.publish("base", BASE)
+    ours.now[0] += 301
+    swap_id = ours.offer("theirs", take=[])
+    ours.run(swap_id)
+    error = ours.record(swap_id).error or ""
+    assert f"made at {int(ours.now[0])}, and it is {int(theirs.now[0])} here" in error
+    theirs.now[0] += 1
+    ours.run(swap_id)
+    assert ours.record(swap_id).error is None
+    assert theirs.record(swap_id).swap.state is State.OFFERED
 
 
 def test_a_stranger_knows_of_no_swap(hubs: tuple[Party, Party]) -> None:

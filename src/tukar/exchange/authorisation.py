@@ -209,7 +209,7 @@ def stranger() -> Refused:
     """The one error for who is no peer, is one no more, or has not shown to be one."""
     return Refused(
         "not a peer of this hub, or not by the key that it is known by",
-        hint="its operator adds peers with `tukar peer add`; their new keys it follows by itself, within a minute or so",
+        hint="its operator adds peers with `tukar peer add`; their new keys it follows by itself within a minute",
     )
 
 

@@ -22,7 +22,7 @@ from tukar.exchange.swaps import Record, Target
 from tukar.objects import holds
 from tukar.signing import sign
 from tukar.types import RepoId
-from tukar.usecases import handing
+from tukar.usecases import handing, room
 from tukar.usecases.services import Services
 from tukar.usecases.swap_steps import apply, sweep, wake
 
@@ -129,8 +129,8 @@ def accept(
     One that was accepted is shown as it is now.
 
     Raises:
-        Conflict: it is no offer to this hub that can still be accepted, or a place to publish is taken; or it was
-            accepted with another place, or not as private.
+        Conflict: it is no offer to this hub that can still be accepted, a place to publish is taken, or there is no
+            room for what comes; or it was accepted with another place, or not as private.
         NotFound: there is no such swap, or something that it asks for is not here.
     """
     user = _administrator(identity)
@@ -163,6 +163,9 @@ def _agreed(services: Services, tx: Transaction, identity: Identity, record: Rec
     now = services.clock()
     if now > record.offer.expires_at:
         raise Conflict("the offer has expired", hint="ask the other hub for a new one")
+    shortage = room.shortage(services, room.of_files(tx, record.offer.give))
+    if shortage is not None:
+        raise Conflict(shortage, hint="make room, and accept it then; or refuse it")
     items = tuple(handing.item_of(services, tx, identity, reference) for reference in record.offer.take)
     made = Acceptance(record.id, items)
     Acceptance.read(made.payload(), record.offer)

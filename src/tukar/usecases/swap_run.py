@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final, Protocol
 
@@ -26,7 +25,7 @@ from tukar.objects import holds
 from tukar.objects.index import FreedMeanwhile
 from tukar.signing import Envelope
 from tukar.types import Digest
-from tukar.usecases import hand_over, handing
+from tukar.usecases import hand_over, handing, room
 from tukar.usecases.peer import follow
 from tukar.usecases.services import Services
 from tukar.usecases.swap_steps import apply, hear, rehearse, say, sweep, wake
@@ -236,7 +235,6 @@ def _receive_files(
     services: Services, source: Source, context: JobContext, record: Record, files: Sequence[Announced], total: int
 ) -> Moved:
     """Objects first, those that say what files are made of before the others; then the files."""
-    _check_room(services, total)
     with services.database.read() as tx:
         given = holds.files_of(tx, record.leaving)
     destination = hand_over.destination(services, record.arriving, handing.admitted(given))
@@ -253,6 +251,7 @@ def _receive_files(
         wanted: dict[Digest, int] = {}
         for file in files:
             wanted |= destination.parts_of(file)
+        _check_room(services, wanted)
         transfer(source, destination, wanted, progress.advance, wait)
     finally:
         progress.note()
@@ -299,12 +298,10 @@ class _Progress:
         return since is not None and self._services.clock() <= since + IDLE
 
 
-def _check_room(services: Services, total: int) -> None:
-    """Unavailable if what comes cannot fit: better now than when the disk is full."""
-    services.arrivals.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(services.arrivals).free
-    if total > free:
-        raise Unavailable(
-            f"what comes has {total} bytes, and {free} are free on the disk of {services.arrivals}",
-            hint="make room, or cancel the swap",
-        )
+def _check_room(services: Services, wanted: Mapping[Digest, int]) -> None:
+    """Unavailable if what comes cannot fit: better now than when the disk is full. It is looked at again later."""
+    with services.database.read() as tx:
+        lacking = room.of_objects(tx, wanted)
+    shortage = room.shortage(services, lacking)
+    if shortage is not None:
+        raise Unavailable(shortage, hint="make room, and it goes on by itself; or cancel the swap")

@@ -9,7 +9,7 @@ from tukar.database import Transaction
 from tukar.errors import Conflict, Invalid, NotFound
 from tukar.exchange import identity as identities
 from tukar.exchange import peers, protocol, swaps
-from tukar.exchange.authorisation import stranger
+from tukar.exchange.authorisation import TOLERANCE, stranger
 from tukar.exchange.local import Given
 from tukar.exchange.offers import OFFER, Offer
 from tukar.exchange.peers import Peer
@@ -94,8 +94,7 @@ def _begin(services: Services, tx: Transaction, peer: Peer, swap_id: str, envelo
         raise Invalid("the offer is of another swap")
     # 4.
     now = services.clock()
-    if not now < offer.expires_at <= now + 2 * LONGEST:
-        raise Invalid(f"the offer stands until {offer.expires_at}, and it is {int(now)} here (seconds since 1970)")
+    _check_time(offer, now)
     # 5.
     undecided = [r for r in swaps.listing(tx, peer.id) if r.is_open and r.acceptance_envelope is None]
     if len(undecided) >= _OPEN_LIMIT or swaps.find(tx, swap_id) is not None:
@@ -103,6 +102,20 @@ def _begin(services: Services, tx: Transaction, peer: Peer, swap_id: str, envelo
     swap = protocol.begin(Role.ACCEPTOR, receives=bool(offer.give))
     swaps.insert(tx, Record(swap_id, peer.id, swap, envelope, {}, None, now, now))
     wake(tx, swap_id, now, run_at=float(offer.expires_at))
+
+
+def _check_time(offer: Offer, now: float) -> None:
+    """Invalid if an offer comes from the future, has ended, or stands for longer than any operator can let it."""
+    here = f"it is {int(now)} here (seconds since 1970)"
+    if offer.made_at > now + TOLERANCE:
+        raise Invalid(
+            f"the offer was made at {offer.made_at}, and {here}: more than {TOLERANCE} apart",
+            hint="set the clocks of both machines",
+        )
+    if not now < offer.expires_at <= now + LONGEST + TOLERANCE:
+        raise Invalid(
+            f"the offer stands until {offer.expires_at}, and {here}; at most {LONGEST} seconds are left to it"
+        )
 
 
 def serve(services: Services, peer: Peer, swap_id: str, wanted: Sequence[Digest], start: Start | None) -> Given:

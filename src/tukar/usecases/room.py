@@ -1,0 +1,37 @@
+"""Whether what comes in a swap has room on the disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+
+from tukar.database import Transaction
+from tukar.exchange.offers import Item
+from tukar.objects import index
+from tukar.storage.folder import FolderStorage
+from tukar.types import Digest
+from tukar.usecases.services import Services
+
+
+def of_files(tx: Transaction, items: Iterable[Item]) -> int:
+    """Bytes of the files that are not here yet. What they share with others shows only once they come."""
+    sizes = {file.sha256: file.size for item in items for file in item.files}
+    here = index.find_files(tx, sizes)
+    return sum(size for sha256, size in sizes.items() if sha256 not in here)
+
+
+def of_objects(tx: Transaction, sizes: Mapping[Digest, int]) -> int:
+    """Raw bytes of the objects that are not here yet."""
+    here = index.locate_ids(tx, sizes.keys())
+    return sum(size for digest, size in sizes.items() if digest not in here)
+
+
+def shortage(services: Services, nbytes: int) -> str | None:
+    """What is to be said where so many bytes more do not fit; None where they do, or where it is no disk of ours."""
+    if not isinstance(services.objects.storage, FolderStorage):
+        return None
+    services.arrivals.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(services.arrivals).free
+    if nbytes <= free:
+        return None
+    return f"{nbytes} bytes are still to come here, and {free} are free on the disk of {services.arrivals}"
