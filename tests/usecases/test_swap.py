@@ -8,10 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 from tests.faults.swap.party import CARD, Party, connect, introduce, open_party, settle
 
 from tukar.errors import Conflict, NotFound, TukarError
-from tukar.exchange import peers, swaps
+from tukar.exchange import peers, swaps, tables
+from tukar.exchange.handovers import Handover
 from tukar.exchange.offers import Reference
 from tukar.exchange.requests import Wish
 from tukar.exchange.states import State
@@ -73,6 +75,20 @@ def test_both_have_it_in_the_end(hubs: tuple[Party, Party]) -> None:
         collect(party.services, grace=0, upload_window=0)
         assert list(party.services.objects.checker(0).run()) == []
     assert ours.read("admin/child") == CHILD
+
+
+def test_what_is_kept_in_short_is_what_the_receipt_says(hubs: tuple[Party, Party]) -> None:
+    ours, theirs = hubs
+    swap_id = accepted(ours, theirs)
+    settle(hubs, swap_id)
+    for party in hubs:
+        (found,) = swap.receipts(party.services, party.operator, RepoId("admin", "base"))
+        assert found == Handover.of(party.record(swap_id))
+        assert {*found.given, *found.coming} == {RepoId("admin", "base"), RepoId("admin", "child")}
+        with party.services.database.read() as tx:
+            (kept,) = tx.execute(sa.select(tables.swaps.c.handed_over)).scalars()
+        assert kept is not None
+        assert swap.receipt(party.services, swap_id) == party.record(swap_id).receipt
 
 
 def test_shared_tensors_do_not_travel(hubs: tuple[Party, Party]) -> None:

@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from tukar.catalog import rights, tables
 from tukar.catalog.values import Identity
 from tukar.database import Transaction
-from tukar.exchange.swaps import Record
+from tukar.exchange.handovers import Handover
 from tukar.exchange.tables import receipt_repositories
 
 
-def may_see(tx: Transaction, identity: Identity, record: Record) -> bool:
+def may_see(tx: Transaction, identity: Identity, handover: Handover) -> bool:
     """Whether they may read, on this hub, everything that the receipt of a swap names. Administrators may see all.
 
     A public model may have been given for a private one. One that is not here any more may have been private.
@@ -21,5 +21,5 @@ def may_see(tx: Transaction, identity: Identity, record: Record) -> bool:
     attached, repositories = receipt_repositories.c, tables.repositories
     query = sa.select(sa.func.count()).select_from(receipt_repositories)
     query = query.join(repositories, repositories.c.id == attached.repository_id)
-    readable = tx.execute(query.where(attached.swap_id == record.id, rights.readable(identity))).scalar_one()
-    return bool(readable == len(record.given) + len(record.coming))
+    readable = tx.execute(query.where(attached.swap_id == handover.id, rights.readable(identity))).scalar_one()
+    return bool(readable == len(handover.given) + len(handover.coming))

@@ -217,13 +217,6 @@ def attach(tx: Transaction, swap_id: str, repository_id: int) -> None:
         tx.execute(receipt_repositories.insert().values(**row))
 
 
-def of_repository(tx: Transaction, repository_id: int) -> list[Record]:
-    """The swaps whose receipts speak of a repository, the newest first."""
-    query = sa.select(swaps).join_from(swaps, receipt_repositories)
-    query = query.where(receipt_repositories.c.repository_id == repository_id, swaps.c.receipt.is_not(None))
-    return [_record(row) for row in tx.execute(query.order_by(swaps.c.changed_at.desc()))]
-
-
 def _values(record: Record) -> dict[str, object]:
     swap = record.swap
     return {

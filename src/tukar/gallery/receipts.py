@@ -5,8 +5,7 @@ from __future__ import annotations
 from tukar.catalog.values import Identity, Repository
 from tukar.errors import NotFound
 from tukar.exchange import peers
-from tukar.exchange.offers import Item
-from tukar.exchange.swaps import Record
+from tukar.exchange.handovers import Handover
 from tukar.gallery import addresses
 from tukar.gallery.views import ReceiptLine
 from tukar.signing import Envelope
@@ -21,40 +20,34 @@ def lines(services: Services, identity: Identity, repository: Repository) -> tup
     """Those that the asker may see, the newest first."""
     found = swaps.receipts(services, identity, repository.repo_id)[:MAX_RECEIPTS]
     with services.database.read() as tx:
-        names = {record.peer_id: peers.by_id(tx, record.peer_id).name for record in found}
-    return tuple(_line(repository, record, names[record.peer_id]) for record in found)
+        names = {each.peer_id: peers.by_id(tx, each.peer_id).name for each in found}
+    return tuple(_line(repository, each, names[each.peer_id]) for each in found)
 
 
 def receipt(services: Services, identity: Identity, repo_id: RepoId, swap: str) -> Envelope:
     """The receipt of a swap; NotFound if it speaks not of that model, or is not the asker's to see."""
-    for record in swaps.receipts(services, identity, repo_id):
-        if record.id == swap and record.receipt is not None:
-            return record.receipt
+    if any(each.id == swap for each in swaps.receipts(services, identity, repo_id)):
+        return swaps.receipt(services, swap)
     raise NotFound(f"there is no receipt {swap[:64]!r} of {repo_id}")
 
 
-def _line(repository: Repository, record: Record, peer: str) -> ReceiptLine:
-    handed_over = any(_is(repository, item) for item in record.given)
+def _line(repository: Repository, handover: Handover, peer: str) -> ReceiptLine:
+    handed_over = repository.repo_id in handover.given
     return ReceiptLine(
-        swap=record.id,
-        address=addresses.receipt(str(repository), record.id),
+        swap=handover.id,
+        address=addresses.receipt(str(repository), handover.id),
         peer=peer,
-        fingerprint=record.theirs.fingerprint.grouped,
+        fingerprint=handover.theirs.grouped,
         received=not handed_over,
-        others=_theirs(record.coming) if handed_over else _ours(record.given),
-        ended_at=record.changed_at,
+        others=_theirs(handover.coming) if handed_over else _ours(handover.given),
+        ended_at=handover.ended_at,
     )
 
 
-def _is(repository: Repository, item: Item) -> bool:
-    return (item.repository.type, str(item.repository)) == (repository.type, str(repository))
-
-
-def _ours(items: tuple[Item, ...]) -> tuple[tuple[str, str | None], ...]:
+def _ours(names: tuple[RepoId, ...]) -> tuple[tuple[str, str | None], ...]:
     """What was given for it: it is here, or the receipt could not be seen."""
-    names = ((str(item.repository), item.repository.type) for item in items)
-    return tuple((name, addresses.model(name) if kind == "model" else None) for name, kind in names)
+    return tuple((str(name), addresses.model(str(name)) if name.type == "model" else None) for name in names)
 
 
-def _theirs(items: tuple[Item, ...]) -> tuple[tuple[str, str | None], ...]:
-    return tuple((str(item.repository), None) for item in items)
+def _theirs(names: tuple[RepoId, ...]) -> tuple[tuple[str, str | None], ...]:
+    return tuple((str(name), None) for name in names)

@@ -162,7 +162,7 @@ def cancel(request: Request, value: Any) -> Response:
 def receipts(request: Request) -> Response:
     """The receipts of a repository: signed envelopes, the newest first."""
     found = swap.receipts(hub(request).services, identity(request), repo_id(request))
-    return JSONResponse([record.receipt.value() for record in found if record.receipt is not None])
+    return JSONResponse([swap.receipt(hub(request).services, each.id).value() for each in found])
 
 
 _API: Final = "/api/tukar"

@@ -11,16 +11,17 @@ from tukar.catalog import repositories, rights
 from tukar.catalog.values import Identity, User
 from tukar.database import Transaction
 from tukar.errors import Conflict, Invalid, Refused
+from tukar.exchange import handovers, peers, protocol, swaps
 from tukar.exchange import identity as identities
-from tukar.exchange import peers, protocol, swaps
 from tukar.exchange.disclosure import may_see
+from tukar.exchange.handovers import Handover
 from tukar.exchange.offers import ACCEPTANCE, OFFER, Acceptance, Item, Offer, Reference
 from tukar.exchange.peers import Peer
 from tukar.exchange.sentences import explain
 from tukar.exchange.states import Act, Role
 from tukar.exchange.swaps import Record, Target
 from tukar.objects import holds
-from tukar.signing import sign
+from tukar.signing import Envelope, sign
 from tukar.types import RepoId
 from tukar.usecases import handing, room
 from tukar.usecases.services import Services
@@ -209,11 +210,17 @@ def get(services: Services, identity: Identity, swap: str) -> Shown:
         return Shown(record, peers.by_id(tx, record.peer_id))
 
 
-def receipts(services: Services, identity: Identity, repo_id: RepoId) -> list[Record]:
+def receipts(services: Services, identity: Identity, repo_id: RepoId) -> list[Handover]:
     """The swaps whose receipts speak of a repository and may be seen by the asker, the newest first."""
     with services.database.read() as tx:
-        found = swaps.of_repository(tx, repositories.get(tx, identity, repo_id).id)
-        return [record for record in found if may_see(tx, identity, record)]
+        found = handovers.of_repository(tx, repositories.get(tx, identity, repo_id).id)
+        return [each for each in found if may_see(tx, identity, each)]
+
+
+def receipt(services: Services, swap_id: str) -> Envelope:
+    """The receipt of a swap that `receipts` has shown."""
+    with services.database.read() as tx:
+        return handovers.receipt(tx, swap_id)
 
 
 def cancel_all(services: Services, peer_id: int, reason: str) -> None:

@@ -10,7 +10,7 @@ from tukar.catalog import repositories, users
 from tukar.catalog.values import Identity, User
 from tukar.database import Transaction
 from tukar.errors import Conflict, Invalid, RepoNotFound
-from tukar.exchange import identity, peers, protocol, requests, swaps
+from tukar.exchange import handovers, identity, peers, protocol, requests, swaps
 from tukar.exchange.offers import (
     ACCEPTANCE,
     ENDING,
@@ -110,6 +110,7 @@ def _publish(services: Services, tx: Transaction, record: Record) -> Record:
     for item in record.given:
         for repository in _given(tx, item):
             swaps.attach(tx, record.id, repository)
+    handovers.note(tx, record)
     return record.with_(targets=targets)
 
 
