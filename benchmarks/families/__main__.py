@@ -1,0 +1,53 @@
+"""Make the model families: ``python -m benchmarks.families``, in an environment of requirements/families.txt."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = ("torch", "numpy", "safetensors", "tokenizers", "jinja2", "mpmath", "networkx", "sympy")
+
+# Read when torch is loaded. Every CPU with AVX2 then runs the same kernels; wider ones would round differently.
+INSTRUCTIONS = {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+
+
+def main() -> int:
+    """Make what is missing of the families that are asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.families", description=__doc__)
+    parser.add_argument("family", nargs="*", choices=["minilm", []], help="default: all")
+    parser.add_argument("--out", type=Path, default=Path(".bench/families"), help="default: .bench/families")
+    options = parser.parse_args()
+    os.environ.update(INSTRUCTIONS)
+    for name in options.family or ["minilm"]:
+        _make(name, options.out)
+    return 0
+
+
+def _make(name: str, out: Path) -> None:
+    import torch
+
+    from benchmarks.families import text
+    from benchmarks.families.family import Workshop
+    from benchmarks.families.minilm import MiniLm
+
+    # Sums are taken in another order with more threads. Two families can be made at once, by two processes.
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    circumstances = {
+        "python": platform.python_version(),
+        "packages": {package: version(package) for package in PACKAGES},
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "text_sha256": text.DIGEST,
+    }
+    families = {"minilm": MiniLm}
+    paragraphs = text.paragraphs(out / "text.txt")
+    Workshop(families[name](paragraphs), out / name, circumstances).make()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
