@@ -15,7 +15,7 @@ from tukar.exchange import handovers, peers, protocol, swaps
 from tukar.exchange import identity as identities
 from tukar.exchange.disclosure import may_see
 from tukar.exchange.handovers import Handover
-from tukar.exchange.offers import ACCEPTANCE, OFFER, Acceptance, Item, Offer, Reference
+from tukar.exchange.offers import ACCEPTANCE, OFFER, Acceptance, Ending, Item, Offer, Reference
 from tukar.exchange.peers import Peer
 from tukar.exchange.sentences import explain
 from tukar.exchange.states import Act, Role
@@ -150,12 +150,18 @@ def accept(
 
 
 def refuse(services: Services, identity: Identity, swap: str, reason: str = "") -> Shown:
-    """Refuse an offer, or show one that was refused; Conflict if it is none that can be refused."""
+    """Refuse an offer, or show one that was refused.
+
+    Conflict if it is none that can be refused, Invalid if the reason is too long or is not text to be shown.
+    """
     return _end(services, identity, swap, Act.REFUSE, reason)
 
 
 def cancel(services: Services, identity: Identity, swap: str, reason: str = "") -> Shown:
-    """Cancel a swap, or show one that was cancelled; Conflict if it cannot be cancelled any more."""
+    """Cancel a swap, or show one that was cancelled.
+
+    Conflict if it cannot be cancelled any more, Invalid if the reason is too long or is not text to be shown.
+    """
     return _end(services, identity, swap, Act.CANCEL, reason)
 
 
@@ -189,6 +195,7 @@ def _end(services: Services, identity: Identity, swap: str, act: Act, reason: st
     _administrator(identity)
     with services.database.write() as tx:
         record = swaps.get(tx, swap)
+        Ending.read(Ending(record.id, "cancelled", reason).payload())  # what the other hub would refuse is found here
         record = apply(services, tx, record, act, reason)
         peer = peers.by_id(tx, record.peer_id)
     sweep(services, record)
