@@ -7,7 +7,6 @@ The standard library's client, because ``readinto`` has no copies and no calls f
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -16,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 from tukar.errors import Invalid, TukarError, Unavailable
 from tukar.exchange.endpoint import Endpoint, origin
-from tukar.exchange.http import AGENT, error_of, retry_after, unreachable
+from tukar.exchange.http import AGENT, error_of, retry_after, trusted_authorities, unreachable
 from tukar.exchange.replies import malformed
 
 _TIMEOUT: Final = 60.0  # seconds without a byte
@@ -151,7 +150,7 @@ class Receiver:
 def connection_to(scheme: str, host: str, port: int | None, patience: float = _TIMEOUT) -> HTTPConnection:
     """A connection, not yet made, that is given up when nothing has come for ``patience`` seconds."""
     if scheme == "https":
-        return HTTPSConnection(host, port, timeout=patience, context=ssl.create_default_context())
+        return HTTPSConnection(host, port, timeout=patience, context=trusted_authorities())
     return HTTPConnection(host, port, timeout=patience)
 
 

@@ -91,7 +91,7 @@ class Siege:
                 return
             assert time.monotonic() < deadline, f"the swap does not end: {known}"
             before = _states(known)
-            time.sleep(0.01)
+            time.sleep(0.02)
 
     def _go_on(self, note: str) -> list[dict[str, Any] | None]:
         """What the operators do: offer, accept once it is offered, and look; the swap as each hub shows it."""
@@ -155,6 +155,8 @@ def besieged(folder: Path, random: Random) -> Iterator[Siege]:
     """Two new hubs, each a peer of the other."""
     with ExitStack() as stack:
         clerks = tuple(_clerk(stack, folder, name) for name in _NAMES)
+        for clerk in clerks:
+            clerk.server.wait()
         for near, far in (clerks, clerks[::-1]):
             who = near.value("POST", "/api/tukar/peers/look", json={"url": far.gate.url})
             asked = {"url": far.gate.url, "fingerprint": who["fingerprint"], "name": far.name}
@@ -166,7 +168,7 @@ def _clerk(stack: ExitStack, folder: Path, name: str) -> Clerk:
     server = Server(folder / name)
     server.data.mkdir(parents=True)
     (server.data / "tukar.toml").write_text(SETTINGS)
-    server.start()
+    server.launch()
     stack.callback(server.kill)
     gate = stack.enter_context(Gate(server.port))
     clerk = Clerk(name, server, gate)

@@ -10,7 +10,7 @@ from .kills import siege
 
 
 def test_a_swap_between_hubs_that_are_killed(scratch: Path) -> None:
-    assert siege(scratch, seed=1, swaps=2).points.total() >= 2
+    assert siege(scratch, seed=3, swaps=2).points.total() >= 2
 
 
 @pytest.mark.slow
