@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tukar.catalog import repositories, users
 from tukar.catalog.values import Identity
-from tukar.exchange import peers, swaps
+from tukar.exchange import identity, peers, protocol, swaps
 from tukar.exchange.offers import ACCEPTANCE, OFFER, RECEIPT, Acceptance, Offer, Reference, receipt_payload
 from tukar.exchange.states import Role, State, Swap
 from tukar.exchange.swaps import Record
@@ -23,6 +23,30 @@ FAR = SigningKey.generate()
 def administrator(hub: Hub) -> Identity:
     with hub.services.database.read() as tx:
         return Identity(users.get(tx, "admin"), "write")
+
+
+def offered(
+    hub: Hub,
+    gives: tuple[str, ...],
+    asks: tuple[str, ...] = (),
+    *,
+    peer: str = "rumah",
+    note: str = "",
+    wanted: str = "",
+    seconds: int = 7 * 86_400,
+) -> Record:
+    """An offer that a peer made to this hub, as it lies here before anybody has decided."""
+    with hub.services.database.write() as tx:
+        near = identity.current(tx)
+        items = tuple(made_item(name, {"README.md": name.encode()}) for name in gives)
+        asked = tuple(Reference(RepoId.parse(name), "main") for name in asks)
+        nonce = f"{len(swaps.listing(tx)):032x}"
+        offer = Offer(FAR.public, near.public, nonce, START, START + seconds, items, asked, note, wanted)
+        far = peers.find(tx, FAR.public.fingerprint) or peers.add(tx, peer, "http://far.test", FAR.public, now=START)
+        made = protocol.begin(Role.ACCEPTOR, receives=bool(gives))
+        record = Record(offer.swap, far.id, made, sign(OFFER, offer.payload(), FAR), {}, None, START, START)
+        swaps.insert(tx, record)
+    return record
 
 
 @dataclass(frozen=True)

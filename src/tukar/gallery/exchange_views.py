@@ -86,6 +86,7 @@ class OfferForm:
         give: ``namespace/name@revision`` each, or with ``datasets/`` or ``spaces/`` in front.
         days: for how long it stands.
         request: the id of the request that it answers.
+        added: where a row was just added: ``give`` or ``take``.
     """
 
     nonce: str
@@ -96,6 +97,7 @@ class OfferForm:
     days: str = "7"
     private: bool = False
     request: str = ""
+    added: str = ""
     problem: Problem | None = None
 
 

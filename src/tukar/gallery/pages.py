@@ -90,7 +90,17 @@ def _make_environment() -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # added by the extension
-    filters = (text.size, text.count, text.number, text.date, text.moment, text.until, text.shape, text.plain)
+    filters = (
+        text.size,
+        text.count,
+        text.number,
+        text.date,
+        text.moment,
+        text.until,
+        text.shape,
+        text.plain,
+        text.words,
+    )
     environment.filters |= {function.__name__: function for function in filters}
     environment.globals |= {
         "commands": commands,

@@ -60,6 +60,7 @@ def offer_form(form: Form) -> OfferForm:
     more = form.text("more")
     return replace(
         filled,
+        added=more,
         give=(*filled.give, "") if more == "give" or not filled.give else filled.give,
         take=(*filled.take, Wanted()) if more == "take" or not filled.take else filled.take,
     )

@@ -42,7 +42,7 @@ def line(shown: Shown) -> SwapLine:
         tuple(name_of(id_) for id_ in gets),
         explain(record.swap),
         record.error,
-        record.offer.note,
+        " ".join(record.offer.note.split()),
         record.offer.expires_at,
         record.changed_at,
     )

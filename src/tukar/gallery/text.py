@@ -54,6 +54,12 @@ def plain(text: str, limit: int = 200) -> str:
     return f"{shown}…" if len(text) > limit else shown
 
 
+def words(text: str, limit: int = 4000) -> str:
+    """What somebody wrote in lines, as `plain` shows each."""
+    shown = [plain(line, limit) for line in text[:limit].splitlines()]
+    return "\n".join(shown) + ("…" if len(text) > limit else "")
+
+
 def _visible(char: str) -> str:
     return f"\\u{ord(char):04x}" if unicodedata.category(char) in _INVISIBLE else char
 
