@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Final, Self
-from urllib.parse import urlsplit
 
 from tukar.errors import Invalid, Unavailable
 from tukar.exchange.authorisation import HubCredentials
-from tukar.exchange.endpoint import Endpoint, checked, origin
-from tukar.exchange.http import AGENT, Remote, Reply, error_of, retry_after, unreachable
-from tukar.exchange.receiving import Cut, connection_to
+from tukar.exchange.endpoint import Endpoint, checked
+from tukar.exchange.http import Remote, Reply
 from tukar.exchange.replies import malformed
+from tukar.exchange.streaming import PATIENCE, posted
 from tukar.signing import Fingerprint, IdentityDocument, SigningKey
 from tukar.signing.successions import MAX_DOCUMENT
 
 IDENTITY_PATH: Final = "/api/tukar/identity"
-
-PATIENCE: Final = 60.0
-"""Seconds without a byte of an answer after which a hub is given up."""
-
-_PIECE: Final = 256 << 10
-_ERROR_LIMIT: Final = 1 << 20
 
 
 class HubClient:
@@ -78,35 +70,12 @@ class HubClient:
         Cut if the connection ends before the answer does, or nothing comes for too long; then, too, while the pieces
         are drawn.
         """
-        scheme, host, port = origin(self._endpoint.url)
-        connection = connection_to(scheme, host or "", port, self._patience)
-        try:
+        headers = {"Content-Type": kind, **self._credentials.headers("POST", path, body)}
+        with ExitStack() as stack:
             with _told(self._endpoint):
-                response = self._open(connection, path, body, kind)
-            yield _pieces(response, self._endpoint)
-        finally:
-            connection.close()
-
-    def _open(self, connection: HTTPConnection, path: str, body: bytes, kind: str) -> HTTPResponse:
-        headers = {
-            "User-Agent": AGENT,
-            "Accept-Encoding": "identity",
-            "Content-Type": kind,
-            **self._credentials.headers("POST", path, body),
-        }
-        try:
-            connection.request("POST", urlsplit(self._endpoint.url).path + path, body, headers)
-            response = connection.getresponse()
-            if response.status == 200 and (response.chunked or response.length is not None):
-                return response
-            told = response.read(_ERROR_LIMIT)
-        except (OSError, HTTPException) as error:
-            raise Cut(unreachable(self._endpoint, error)) from error
-        if response.status == 200:  # its end could not be told from a cut
-            raise Cut(Unavailable(f"{path}: the answer has no length, and does not come in chunks"))
-        named = {name.lower(): value for name, value in response.headers.items()}
-        failure = error_of(response.status, named, told, path)
-        raise Cut(failure, retry_after(named)) if isinstance(failure, Unavailable) else failure
+                answer = posted(self._endpoint, path, headers, body, self._patience)
+                pieces = stack.enter_context(answer)
+            yield _drawn(pieces, self._endpoint)
 
 
 def fetch_identity(url: str, patience: float = PATIENCE) -> IdentityDocument:
@@ -140,12 +109,6 @@ def _told(endpoint: Endpoint) -> Iterator[None]:
         raise
 
 
-def _pieces(response: HTTPResponse, endpoint: Endpoint) -> Iterator[bytes]:
+def _drawn(pieces: Iterable[bytes], endpoint: Endpoint) -> Iterator[bytes]:
     with _told(endpoint):
-        try:
-            while piece := response.read(_PIECE):
-                yield piece
-        except (OSError, HTTPException) as error:
-            raise Cut(unreachable(endpoint, error)) from error
-        if response.length:  # http.client does not mind an end that comes before the announced length
-            raise Cut(Unavailable(f"the answer of the hub at {endpoint.url} ended {response.length} bytes early"))
+        yield from pieces

@@ -17,18 +17,23 @@ from tukar.exchange.endpoint import Endpoint, origin
 from tukar.exchange.http import AGENT, error_of, retry_after, unreachable
 from tukar.exchange.receiving import Cut, connection_to
 
+PATIENCE: Final = 60.0
+"""Seconds without a byte after which a hub is given up."""
+
 _PIECE: Final = 256 << 10
 _ERROR_LIMIT: Final = 1 << 20
 
 
 @contextmanager
-def posted(endpoint: Endpoint, path: str, headers: Mapping[str, str], body: bytes) -> Iterator[Iterator[bytes]]:
+def posted(
+    endpoint: Endpoint, path: str, headers: Mapping[str, str], body: bytes, patience: float = PATIENCE
+) -> Iterator[Iterator[bytes]]:
     """POST a body; the answer piece by piece. Redirects are not followed.
 
-    Cut if the connection ends before the answer does, or nothing comes for a minute; then, too, while the pieces are
-    drawn. Otherwise the hub's errors as those of ``tukar.errors``.
+    Cut if the connection ends before the answer does, or nothing comes for ``patience`` seconds; then, too, while the
+    pieces are drawn. Otherwise the hub's errors as those of ``tukar.errors``.
     """
-    connection = _connection(endpoint)
+    connection = _connection(endpoint, patience)
     try:
         _ask(connection, endpoint, path, headers, body)
         with _shut(connection.sock):  # which the connection may leave to the answer
@@ -87,9 +92,9 @@ def _answer(connection: HTTPConnection, endpoint: Endpoint, path: str) -> None:
         raise _failure(response, told, path)
 
 
-def _connection(endpoint: Endpoint) -> HTTPConnection:
+def _connection(endpoint: Endpoint, patience: float = PATIENCE) -> HTTPConnection:
     scheme, host, port = origin(endpoint.url)
-    return connection_to(scheme, host or "", port)
+    return connection_to(scheme, host or "", port, patience)
 
 
 @contextmanager

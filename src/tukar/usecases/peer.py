@@ -12,8 +12,9 @@ from tukar.errors import Conflict, Refused, TukarError
 from tukar.exchange import identity as identities
 from tukar.exchange import peers
 from tukar.exchange.endpoint import checked, origin
-from tukar.exchange.hubs import PATIENCE, fetch_identity
+from tukar.exchange.hubs import fetch_identity
 from tukar.exchange.peers import Peer
+from tukar.exchange.streaming import PATIENCE
 from tukar.jobs import queue
 from tukar.jobs.context import JobContext
 from tukar.jobs.values import OPEN, Json
