@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,9 @@ class Chromium:
         """Load a page, all of it."""
         self._seen.clear()
         self.send("Page.navigate", url=url)
+        self._wait_for_load()
+
+    def _wait_for_load(self) -> None:
         while not any(event["method"] == "Page.loadEventFired" for event in self._seen):
             self._read()
 
@@ -67,6 +71,29 @@ class Chromium:
         answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def fill(self, selector: str, text: str) -> None:
+        """Type into a field."""
+        self.evaluate(f"document.querySelector({json.dumps(selector)}).value = {json.dumps(text)}")
+
+    def click(self, selector: str) -> None:
+        """Click on what leads to another page, and wait until all of that is there."""
+        self._seen.clear()
+        self.evaluate(f"document.querySelector({json.dumps(selector)}).click()")
+        self._wait_for_load()
+
+    def wait_until(self, condition: str) -> None:
+        """Wait until an expression is true, on this page or on the one that it goes on to by itself."""
+        until = time.monotonic() + 60
+        while not self._is_true(condition):
+            assert time.monotonic() < until, f"never: {condition}"
+            time.sleep(0.05)
+
+    def _is_true(self, condition: str) -> bool:
+        try:
+            return bool(self.evaluate(condition))
+        except AssertionError:  # between two pages
+            return False
 
     def screenshot(self, path: Path) -> None:
         """A picture of what the window shows."""

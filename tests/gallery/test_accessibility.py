@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.resources import files
 from itertools import pairwise
 
@@ -15,25 +16,46 @@ from tukar.usecases import request
 
 from .conftest import Visitor, app, open_empty, publisher
 from .markup import Element, find, read
-from .swapped import Published, administrator, published
+from .swapped import Published, administrator, offered, published
+from .test_login import token_of
 
 CARD = b"---\ntags: [a]\nbase_model: x/y\n---\n# Title\n\n### Deep\n\n| a |\n|---|\n| 1 |\n\n```\ncode\n```\n"
 
 
+@dataclass
+class Site:
+    """Who looks, and at which offer."""
+
+    stranger: Visitor
+    operator: Visitor
+    offer: str
+
+
 @pytest.fixture(scope="module")
-def visitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with open_empty(tmp_path_factory.mktemp("hub")) as hub:
         publisher(hub)("ana/model", {"README.md": CARD, "model.safetensors": tiny_safetensors()})
         publisher(hub)("ana/base", {"README.md": CARD})
         published(hub, Published(("ana/base",), ("far/model",), ("ana/model",)))
         told = Evaluation("ab" * 32, "recall@1", "0.83")
         request.make(hub.services, administrator(hub), Wish("A model", "task", "mit", "a/b", told), 86_400)
-        yield Visitor(app(hub))
+        offer = offered(hub, ("far/base",), ("ana/model",), note="A word", wanted="ab" * 32)
+        operator = Visitor(app(hub))
+        operator.log_in(token_of(hub, "admin"))
+        yield Site(Visitor(app(hub)), operator, offer.id)
 
 
-@pytest.fixture(scope="module", params=["/", "/?search=none", "/ana/model", "/ana/absent", "/exchange"])
-def page(request: pytest.FixtureRequest, visitor: Visitor) -> str:
-    return visitor.get(request.param).text
+STRANGERS = ["/", "/?search=none", "/ana/model", "/ana/absent", "/exchange", "/login", "/exchange/OFFER"]
+OPERATORS = ["/", "/exchange", "/exchange/OFFER", "/exchange/offer?", "/exchange/peers?", "/exchange/OFFER/accept?"]
+
+
+@pytest.fixture(scope="module", params=STRANGERS + [f"{path} as an operator" for path in OPERATORS])
+def page(request: pytest.FixtureRequest, site: Site) -> str:
+    """A page; one whose address ends with a question mark is what a form there is answered with."""
+    path, _, operator = request.param.partition(" ")
+    visitor, path = site.operator if operator else site.stranger, path.replace("OFFER", site.offer)
+    form = {"peer": "rumah", "give": ["x", "y"], "url": "x", "into": "x"}
+    return (visitor.post(path[:-1], form) if operator and path[-1] == "?" else visitor.get(path)).text
 
 
 def test_language_title_and_landmarks(page: str) -> None:
@@ -53,7 +75,8 @@ def test_the_skip_link_leads_to_the_content(page: str) -> None:
 def test_ids_are_unique_and_what_is_named_by_one_exists(page: str) -> None:
     ids = [element["id"] for element in read(page) if "id" in element.attributes]
     assert len(ids) == len(set(ids))
-    named = {e.attributes.get("for") or e.attributes.get("aria-labelledby") for e in read(page)} - {None}
+    names = ("for", "aria-labelledby", "aria-describedby", "list")
+    named = {e.attributes[name] for e in read(page) for name in names if name in e.attributes}
     assert named <= set(ids)
 
 
@@ -107,7 +130,15 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("ground", ["paper", "surface", "sunken", "soga-wash"])
-@pytest.mark.parametrize("ink", ["ink", "muted", "link", "soga"])
+@pytest.mark.parametrize("ink", ["ink", "muted", "link", "soga", "alarm"])
 def test_text_contrasts_with_its_ground(theme: str, ground: str, ink: str) -> None:
     colours = themes()[theme]
     assert contrast(colours[ink], colours[ground]) >= 4.5
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_is_not_text_contrasts_with_its_ground(theme: str) -> None:
+    """https://www.w3.org/TR/WCAG22/#non-text-contrast: the borders of fields and buttons; and words on buttons."""
+    colours = themes()[theme]
+    assert min(contrast(colours["control"], colours[ground]) for ground in ("paper", "surface")) >= 3
+    assert contrast(colours["surface"], colours["soga"]) >= 4.5

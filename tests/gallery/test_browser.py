@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from tukar.exchange.requests import Wish
 from tukar.hub import Hub
@@ -18,6 +15,7 @@ from tukar.usecases import request
 
 from .chromium import Chromium, chromium
 from .conftest import Publish, app
+from .served import serve
 from .swapped import Published, administrator, published
 from .test_sanitising import VECTORS
 
@@ -62,14 +60,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 @pytest.fixture
 def address(hub: Hub) -> Iterator[str]:
     """Where the hub's pages are served."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app(hub), log_level="error"))
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+    with serve(app(hub)) as url:
+        yield url
 
 
 @pytest.fixture
