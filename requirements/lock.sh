@@ -32,7 +32,7 @@ add() { # FILE PIP-ARGUMENTS...: install into the hub's environment, record what
 }
 
 environment hub
-"$work/hub/bin/pip" install -qq "hatchling>=1.27" --editable .
+"$work/hub/bin/pip" install -qq "hatchling>=1.27" --editable ".[import]"
 frozen hub >requirements/hub.txt
 add dev --group test --group lint
 add docs --group docs

@@ -50,6 +50,11 @@ class Config:
         return self.database_url or f"sqlite:///{self.data / 'database.sqlite'}"
 
 
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where a command keeps what it could fetch again: ``tukar`` in ``XDG_CACHE_HOME``, or in ``~/.cache``."""
+    return Path(environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "tukar"
+
+
 def load(overrides: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Config:
     """The settings in force; ``overrides`` are those of the command line, None for what it does not say.
 

@@ -80,7 +80,8 @@ class Commands:
 
     def _settings(self) -> dict[str, str | None]:
         unset = dict.fromkeys(("HF_TOKEN_PATH", "TUKAR_CONFIG", "TUKAR_DATA", "TUKAR_ADMIN_TOKEN"))
-        return {**unset, "HF_ENDPOINT": self.url, "HF_TOKEN": self.token, "HF_HOME": str(self.home)}
+        folders = {"HF_HOME": str(self.home), "XDG_CACHE_HOME": str(self.home / "cache")}
+        return {**unset, **folders, "HF_ENDPOINT": self.url, "HF_TOKEN": self.token}
 
 
 @dataclass

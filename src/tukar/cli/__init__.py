@@ -9,6 +9,7 @@ from tukar.cli.check import check
 from tukar.cli.failures import Commands
 from tukar.cli.gc import gc
 from tukar.cli.identity import identity
+from tukar.cli.import_ import import_
 from tukar.cli.ls import ls
 from tukar.cli.peer import peer
 from tukar.cli.pull import pull
@@ -35,5 +36,22 @@ def main() -> None:
     """
 
 
-for _command in (serve, push, pull, ls, show, check, gc, stats, user, token, peer, identity, swap, request, receipt):
+for _command in (
+    serve,
+    push,
+    pull,
+    import_,
+    ls,
+    show,
+    check,
+    gc,
+    stats,
+    user,
+    token,
+    peer,
+    identity,
+    swap,
+    request,
+    receipt,
+):
     main.add_command(_command)

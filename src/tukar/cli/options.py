@@ -81,18 +81,21 @@ class Duration(click.ParamType[float]):
         return float(match[1]) * _SECONDS[match[2]]
 
 
-def repo_id(text: str, kind: RepoType) -> RepoId:
-    """The repository that an argument names. Invalid for anything but NAMESPACE/NAME, and an address is not that."""
+def repo_id(text: str, kind: RepoType, hub_option: str = "HF_ENDPOINT=") -> RepoId:
+    """The repository that an argument names. Invalid for anything but NAMESPACE/NAME, and an address is not that.
+
+    ``hub_option`` is what stands before the hub's address where that is named.
+    """
     try:
         return RepoId.parse(text, kind)
     except Invalid as error:
-        meant = _meant(text)
+        meant = _meant(text, hub_option)
         if meant is None:
             raise
         raise Invalid(f"not a repository id: {text[:200]!r}", hint=f"write it as {meant}") from error
 
 
-def _meant(text: str) -> str | None:
+def _meant(text: str, hub_option: str) -> str | None:
     """What to write instead of the address of a repository, or of a path in its address; None if it is neither."""
     found = _ADDRESS.fullmatch(text)
     if found is None:
@@ -103,7 +106,7 @@ def _meant(text: str) -> str | None:
         return None
     kind = {plural: kind for kind, plural in PLURALS.items()}.get(found["plural"] or "models", "model")
     more = [f"--type {kind}"] if kind != "model" else []
-    more += [f"HF_ENDPOINT={found['hub']}"] if found["hub"] else []
+    more += [f"{hub_option}{found['hub']}"] if found["hub"] else []
     return f"{named}, with {' and '.join(more)}" if more else f"{named}"
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
 from tukar.errors import Invalid
@@ -46,6 +46,20 @@ class Endpoint:
         path = _token_path(environ)
         stored = _read(path)
         return cls(url, _clean(stored, str(path)), str(path)) if stored else cls(url)
+
+    @classmethod
+    def named(cls, address: str, name: str, token_file: Path | None) -> Self:
+        """A hub that is not the one of the environment, and the token in a file, if there is one to show.
+
+        Invalid if the address is none, or no token is there. ``name`` says where the address was written.
+        """
+        url = checked(address, name)
+        if token_file is None:
+            return cls(url)
+        token = _clean(_read(token_file), str(token_file))
+        if not token:
+            raise Invalid(f"there is no token in {token_file}", hint="put it there, alone on one line")
+        return cls(url, token, str(token_file))
 
     def headers(self) -> dict[str, str]:
         """What shows the hub who asks."""
