@@ -112,8 +112,8 @@ def wonder(services: Services) -> None:
     `FOLLOW_EVERY` seconds, however many strangers come.
     """
     with services.database.read() as tx:
-        is_known = _is_asking(tx) or not _trusted(tx)
-    if is_known:
+        needless = _is_asking(tx) or not _trusted(tx)
+    if needless:
         return
     with services.database.write() as tx:
         if _is_asking(tx):
