@@ -213,7 +213,7 @@ def prune(tx: Transaction, before: float) -> int:
 
 
 def forget_done(tx: Transaction, kind: str, payload: Mapping[str, Json]) -> None:
-    """Forget the jobs of that kind and payload that are done: for what is looked at again and again, with one answer."""
+    """Forget the jobs of that kind and payload that are done: for what is looked at again and again."""
     text = to_json(payload, "the payload of the job")
     tx.execute(sa.delete(jobs).where(_C.kind == kind, _C.payload == text, _C.state == "done"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from tukar.database import Transaction
 from tukar.exchange.offers import Item
@@ -11,6 +12,14 @@ from tukar.objects import index
 from tukar.storage.folder import FolderStorage
 from tukar.types import Digest
 from tukar.usecases.services import Services
+
+
+class _Disk(Protocol):
+    @property
+    def total(self) -> int: ...
+
+    @property
+    def free(self) -> int: ...
 
 
 def of_files(tx: Transaction, items: Iterable[Item]) -> int:
@@ -28,10 +37,22 @@ def of_objects(tx: Transaction, sizes: Mapping[Digest, int]) -> int:
 
 def shortage(services: Services, nbytes: int) -> str | None:
     """What is to be said where so many bytes more do not fit; None where they do, or where it is no disk of ours."""
+    disk = _disk(services)
+    if disk is None or nbytes <= disk.free:
+        return None
+    return f"{nbytes} bytes are still to come here, and {disk.free} are free on the disk of {services.arrivals}"
+
+
+def excess(services: Services, nbytes: int) -> str | None:
+    """The same where so many bytes would not fit even if the disk were empty."""
+    disk = _disk(services)
+    if disk is None or nbytes <= disk.total:
+        return None
+    return f"{nbytes} bytes would come here, and the disk of {services.arrivals} has {disk.total} in all"
+
+
+def _disk(services: Services) -> _Disk | None:
     if not isinstance(services.objects.storage, FolderStorage):
         return None
     services.arrivals.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(services.arrivals).free
-    if nbytes <= free:
-        return None
-    return f"{nbytes} bytes are still to come here, and {free} are free on the disk of {services.arrivals}"
+    return shutil.disk_usage(services.arrivals)

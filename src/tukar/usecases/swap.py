@@ -170,9 +170,9 @@ def _agreed(services: Services, tx: Transaction, identity: Identity, record: Rec
     now = services.clock()
     if now > record.offer.expires_at:
         raise Conflict("the offer has expired", hint="ask the other hub for a new one")
-    shortage = room.shortage(services, room.of_files(tx, record.offer.give))
-    if shortage is not None:
-        raise Conflict(shortage, hint="make room, and accept it then; or refuse it")
+    excess = room.excess(services, room.of_files(tx, record.offer.give))
+    if excess is not None:  # what is merely more than is free may share most of it with what is here
+        raise Conflict(excess, hint="refuse it, or give the hub a larger disk")
     items = tuple(handing.item_of(services, tx, identity, reference) for reference in record.offer.take)
     made = Acceptance(record.id, items)
     Acceptance.read(made.payload(), record.offer)
