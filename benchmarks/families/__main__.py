@@ -18,11 +18,11 @@ INSTRUCTIONS = {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2", "ONEDNN_MAX_C
 def main() -> int:
     """Make what is missing of the families that are asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.families", description=__doc__)
-    parser.add_argument("family", nargs="*", choices=["minilm", []], help="default: all")
+    parser.add_argument("family", nargs="*", choices=["minilm", "llm", []], help="default: all")
     parser.add_argument("--out", type=Path, default=Path(".bench/families"), help="default: .bench/families")
     options = parser.parse_args()
     os.environ.update(INSTRUCTIONS)
-    for name in options.family or ["minilm"]:
+    for name in options.family or ["minilm", "llm"]:
         _make(name, options.out)
     return 0
 
@@ -32,6 +32,7 @@ def _make(name: str, out: Path) -> None:
 
     from benchmarks.families import text
     from benchmarks.families.family import Workshop
+    from benchmarks.families.llm import Llm
     from benchmarks.families.minilm import MiniLm
 
     # Sums are taken in another order with more threads. Two families can be made at once, by two processes.
@@ -44,9 +45,9 @@ def _make(name: str, out: Path) -> None:
         "threads": torch.get_num_threads(),
         "text_sha256": text.DIGEST,
     }
-    families = {"minilm": MiniLm}
     paragraphs = text.paragraphs(out / "text.txt")
-    Workshop(families[name](paragraphs), out / name, circumstances).make()
+    family = MiniLm(paragraphs) if name == "minilm" else Llm(paragraphs)
+    Workshop(family, out / name, circumstances).make()
 
 
 if __name__ == "__main__":
