@@ -111,7 +111,7 @@ def test_one_s_own_identity(ours: Operator) -> None:
     assert since.endswith(f"{len(shown['earlier'])} earlier key{'' if len(shown['earlier']) == 1 else 's'}")
     rotated = ours.run("identity", "rotate")
     assert rotated.stdout.splitlines()[0] == ours.json("identity")["fingerprint"] != shown["fingerprint"]
-    assert "tukar peer refresh" in rotated.stderr
+    assert "peers follow by themselves" in rotated.stderr
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
