@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import sqlalchemy as sa
 
@@ -38,6 +38,10 @@ class Target:
         return self.published or self.repo_id
 
 
+_PROGRESS: Final = 1 << 20  # bytes
+_LONGEST: Final = 10  # times as long as one may be idle
+
+
 @dataclass(frozen=True, slots=True)
 class Moved:
     """Bytes of a swap, as this hub counted them.
@@ -46,11 +50,41 @@ class Moved:
         fetched: that came over the wire.
         avoided: of the files that come here, those that did not have to.
         total: of the files that come here.
+        grown_at: when enough more had come to be progress, in seconds since the epoch; 0 before that.
+        counted: what had come by then.
+        planned: whether it is known what does not have to come.
     """
 
     fetched: int = 0
     avoided: int = 0
     total: int = 0
+    grown_at: float = 0.0
+    counted: int = 0
+    planned: bool = False
+
+    def plan(self, left: int, total: int) -> Moved:
+        """With what does not have to come, once it is known what does; later, with what must have come since.
+
+        For what came is noted every second, and whoever is killed in between has not noted all of it.
+        """
+        if not self.planned:
+            return replace(self, avoided=max(0, total - left), total=total, planned=True)
+        return replace(self, fetched=max(self.fetched, total - self.avoided - left), total=total)
+
+    def grown(self, fetched: int, total: int, now: float) -> Moved:
+        """With what has come by now. Too little of it is no progress: it may drip for ever."""
+        if fetched < self.counted + min(_PROGRESS, max(total // 1000, 1)):
+            return replace(self, fetched=fetched, total=total)
+        return replace(self, fetched=fetched, total=total, grown_at=now, counted=fetched)
+
+    def deadline(self, since: float, idle: float) -> float:
+        """When a swap that waits since then is given up: ``idle`` seconds after its last progress, or ten times that."""
+        latest: float = max(since, self.grown_at) + idle
+        return min(latest, since + _LONGEST * idle)
+
+    def written(self) -> str:
+        """As it is stored."""
+        return json.dumps([getattr(self, each.name) for each in fields(self)])
 
 
 @dataclass(frozen=True)
@@ -157,10 +191,10 @@ def save(tx: Transaction, record: Record) -> None:
     tx.execute(swaps.update().where(swaps.c.id == record.id).values(**_values(record)))
 
 
-def fetched(tx: Transaction, swap_id: str) -> int:
-    """Bytes that came over the wire for a swap, as far as they were noted; 0 if there is no such swap."""
-    moved = tx.execute(sa.select(swaps.c.moved).where(swaps.c.id == swap_id)).scalar_one_or_none()
-    return Moved(*json.loads(moved)).fetched if moved else 0
+def moved(tx: Transaction, swap_id: str) -> Moved:
+    """What came over the wire for a swap, as far as it was noted; nothing if there is no such swap."""
+    noted = tx.execute(sa.select(swaps.c.moved).where(swaps.c.id == swap_id)).scalar_one_or_none()
+    return Moved(*json.loads(noted)) if noted else Moved()
 
 
 def note_fetched(tx: Transaction, swap_id: str, moved: Moved) -> float | None:
@@ -169,7 +203,7 @@ def note_fetched(tx: Transaction, swap_id: str, moved: Moved) -> float | None:
     None, and nothing is changed, for one that waits for nothing more.
     """
     waiting = (swaps.c.state == State.ACCEPTED.value) & ~swaps.c.arrived
-    noted = swaps.update().where(swaps.c.id == swap_id, waiting).values(moved=_moved(moved))
+    noted = swaps.update().where(swaps.c.id == swap_id, waiting).values(moved=moved.written())
     return tx.execute(noted.returning(swaps.c.changed_at)).scalar_one_or_none()
 
 
@@ -234,7 +268,7 @@ def _values(record: Record) -> dict[str, object]:
         "receipt": _encoded(record.receipt),
         "targets": json.dumps([_target_row(theirs, target) for theirs, target in record.targets.items()]),
         "user_id": record.user_id,
-        "moved": _moved(record.moved),
+        "moved": record.moved.written(),
         "error": record.error,
         "changed_at": record.changed_at,
     }
@@ -250,10 +284,6 @@ def _target(
 ) -> tuple[RepoId, Target]:
     name = None if published is None else RepoId.parse(published, kind)
     return RepoId.parse(theirs, kind), Target(RepoId.parse(ours, kind), private, name)
-
-
-def _moved(moved: Moved) -> str:
-    return json.dumps([moved.fetched, moved.avoided, moved.total])
 
 
 def _record(row: sa.Row[Any]) -> Record:

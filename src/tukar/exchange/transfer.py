@@ -68,6 +68,11 @@ def transfer(
     return _Transfer(source, destination, on_progress, wait).run(digests)
 
 
+def lacking(destination: Destination, digests: Iterable[Digest]) -> list[Digest]:
+    """Those of the objects that would have to be sent now."""
+    return [digest for batch in _batches(digests) for digest in destination.missing(batch).objects]
+
+
 @dataclass(slots=True)
 class _Transfer:
     source: Source

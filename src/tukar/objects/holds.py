@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from tukar.database import Transaction
 from tukar.objects.index import FreedMeanwhile, Location, batches, location_of
+from tukar.objects.scopes import Scope
 from tukar.objects.tables import damages, files, held_files, held_objects, holders, objects
 from tukar.types import Digest
 
@@ -36,6 +37,12 @@ def hold_file(tx: Transaction, owner: str, file_id: int) -> None:
     mine = (held_files.c.owner == owner) & (held_files.c.file_id == file_id)
     if tx.execute(sa.select(held_files.c.file_id).where(mine)).first() is None:
         tx.execute(held_files.insert().values(owner=owner, file_id=file_id))
+
+
+def files_within(owner: str) -> Scope:
+    """The files that are kept for an owner."""
+    mine = sa.select(held_files.c.file_id).where(held_files.c.owner == owner)
+    return lambda file_id: file_id.in_(mine)
 
 
 def objects_of(tx: Transaction, owner: str, digests: Iterable[Digest]) -> dict[Digest, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import sqlalchemy as sa
 
@@ -16,6 +16,7 @@ from tukar.database import Transaction
 from tukar.errors import Corrupt, Invalid
 from tukar.exchange.offers import CONTROLS, FILES_LIMIT, FileItem, Item, Reference
 from tukar.exchange.swaps import Target
+from tukar.objects import holds
 from tukar.objects.scopes import Scope, manifests_of
 from tukar.types import RepoId
 from tukar.usecases.services import Services
@@ -82,18 +83,10 @@ def file_ids(tx: Transaction, repository: Repository, item: Item) -> dict[str, i
     return possessions.held(tx, repository.id, {file.sha256 for file in item.files})
 
 
-def admitted(given: Mapping[str, int]) -> Scope:
-    """What may be admitted to a peer to be here: what anybody may read, and what is handed to that peer anyway."""
-
-    def scope(file_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
-        return possessions.in_reach(ANONYMOUS, file_id) | file_id.in_(list(given.values()))
-
-    return scope
-
-
-def only(file_ids: Mapping[str, int]) -> Scope:
-    """These files and no others."""
-    return lambda file_id: file_id.in_(list(file_ids.values()))
+def admitted(owner: str) -> Scope:
+    """What may be admitted to a peer to be here: what anybody may read, and what is kept to be handed to that peer."""
+    given = holds.files_within(owner)
+    return lambda file_id: possessions.in_reach(ANONYMOUS, file_id) | given(file_id)
 
 
 def check(services: Services, item: Item) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from tukar.database import Transaction
 from tukar.exchange.offers import Item
@@ -12,6 +12,8 @@ from tukar.objects import index
 from tukar.storage.folder import FolderStorage
 from tukar.types import Digest
 from tukar.usecases.services import Services
+
+_KEPT: Final = 1 << 30  # bytes, or a fiftieth of the disk: the database is on it as well, and others write to it
 
 
 class _Disk(Protocol):
@@ -38,9 +40,15 @@ def of_objects(tx: Transaction, sizes: Mapping[Digest, int]) -> int:
 def shortage(services: Services, nbytes: int) -> str | None:
     """What is to be said where so many bytes more do not fit; None where they do, or where it is no disk of ours."""
     disk = _disk(services)
-    if disk is None or nbytes <= disk.free:
+    if disk is None:
         return None
-    return f"{nbytes} bytes are still to come here, and {disk.free} are free on the disk of {services.arrivals}"
+    kept = min(_KEPT, disk.total // 50)
+    if nbytes + kept <= disk.free:
+        return None
+    return (
+        f"{nbytes} bytes are still to come here, and {disk.free} are free on the disk of {services.arrivals}, "
+        f"of which {kept} are kept free"
+    )
 
 
 def excess(services: Services, nbytes: int) -> str | None:

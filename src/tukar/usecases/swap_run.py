@@ -18,10 +18,9 @@ from tukar.exchange.replies import OutdatedKey
 from tukar.exchange.states import Act, State
 from tukar.exchange.swap_client import SwapClient
 from tukar.exchange.swaps import Moved, Record
-from tukar.exchange.transfer import transfer
+from tukar.exchange.transfer import lacking, transfer
 from tukar.jobs.context import JobContext
 from tukar.jobs.values import Json
-from tukar.objects import holds
 from tukar.objects.index import FreedMeanwhile
 from tukar.signing import Envelope
 from tukar.types import Digest
@@ -156,7 +155,10 @@ def _visit(services: Services, meet: Meet, context: JobContext, record: Record) 
 
 def _is_late(services: Services, record: Record) -> bool:
     now = services.clock()
-    late = now > record.offer.expires_at if record.acceptance_envelope is None else now > record.changed_at + IDLE
+    if record.acceptance_envelope is None:
+        late = now > record.offer.expires_at
+    else:
+        late = now > record.moved.deadline(record.changed_at, IDLE)
     return late and protocol.step(record.swap, Act.EXPIRED).refusal is None
 
 
@@ -235,9 +237,7 @@ def _receive_files(
     services: Services, source: Source, context: JobContext, record: Record, files: Sequence[Announced], total: int
 ) -> Moved:
     """Objects first, those that say what files are made of before the others; then the files."""
-    with services.database.read() as tx:
-        given = holds.files_of(tx, record.leaving)
-    destination = hand_over.destination(services, record.arriving, handing.admitted(given))
+    destination = hand_over.destination(services, record.arriving, handing.admitted(record.leaving))
     progress = _Progress(services, context, record, total)
 
     def wait(seconds: float) -> None:
@@ -252,12 +252,13 @@ def _receive_files(
         for file in files:
             wanted |= destination.parts_of(file)
         _check_room(services, wanted)
+        progress.plan(sum(wanted[digest] for digest in lacking(destination, wanted)))
         transfer(source, destination, wanted, progress.advance, wait)
     finally:
         progress.note()
     for file in files:
         destination.assemble(file, lambda _: context.checkpoint())
-    return Moved(progress.fetched, max(0, total - progress.fetched), total)
+    return progress.moved
 
 
 class _Progress:
@@ -270,14 +271,15 @@ class _Progress:
         self._services, self._context = services, context
         self._swap_id, self._total = record.id, total
         with services.database.read() as tx:
-            self._before = swaps.fetched(tx, record.id)
-        self._came = 0
+            self.moved = swaps.moved(tx, record.id)
+        self._came = self._noted = 0
         self._noted_at = time.monotonic()
 
-    @property
-    def fetched(self) -> int:
-        """Bytes that came over the wire until now."""
-        return self._before + self._came
+    def plan(self, left: int) -> None:
+        """So many bytes are still to come."""
+        self.note()
+        self.moved = self.moved.plan(left, self._total)
+        self.note()
 
     def advance(self, size: int) -> None:
         """So many bytes have come. Conflict if the swap has ended, or its time has run out."""
@@ -292,10 +294,13 @@ class _Progress:
         self._noted_at = time.monotonic()
         try:
             with self._services.database.write() as tx:
-                since = swaps.note_fetched(tx, self._swap_id, Moved(self.fetched, 0, self._total))
+                fetched = self.moved.fetched + self._came - self._noted
+                moved = self.moved.grown(fetched, self._total, self._services.clock())
+                since = swaps.note_fetched(tx, self._swap_id, moved)
         except Unavailable:  # the next time will do
             return True
-        return since is not None and self._services.clock() <= since + IDLE
+        self.moved, self._noted = moved, self._came
+        return since is not None and self._services.clock() <= moved.deadline(since, IDLE)
 
 
 def _check_room(services: Services, wanted: Mapping[Digest, int]) -> None:

@@ -19,7 +19,7 @@ from tukar.objects import holds
 from tukar.objects.stream import Start
 from tukar.signing import Envelope, verify
 from tukar.types import Digest
-from tukar.usecases import hand_over, handing
+from tukar.usecases import hand_over
 from tukar.usecases.services import Services
 from tukar.usecases.swap import LONGEST
 from tukar.usecases.swap_steps import hear, say, sweep, wake
@@ -122,7 +122,6 @@ def serve(services: Services, peer: Peer, swap_id: str, wanted: Sequence[Digest]
     """The objects that a peer asks for. NotFound for those that are not of this swap, or if it is not time yet."""
     with services.database.read() as tx:
         record = _get(tx, peer, swap_id)
-        given = holds.files_of(tx, record.leaving)
     if not peer.is_trusted or not protocol.serves(record.swap):
         raise NotFound("nothing of this swap can be fetched now")
-    return hand_over.source(services, handing.only(given)).give(wanted, start)
+    return hand_over.source(services, holds.files_within(record.leaving)).give(wanted, start)
