@@ -78,7 +78,7 @@ class Moved:
         return replace(self, fetched=fetched, total=total, grown_at=now, counted=fetched)
 
     def deadline(self, since: float, idle: float) -> float:
-        """When a swap that waits since then is given up: ``idle`` seconds after its last progress, or ten times that."""
+        """When a swap that waits since then is given up: after ``idle`` seconds without progress, or ten times that."""
         latest: float = max(since, self.grown_at) + idle
         return min(latest, since + _LONGEST * idle)
 
