@@ -480,3 +480,36 @@ def test_what_is_asked_for_and_not_here_is_said(hub: Hub, operator: Visitor) -> 
     reply = operator.post(f"/exchange/{offer.id}/accept", {"into": "admin/base"})
     assert reply.status_code == 404
     assert "admin/absent" in problem(reply)
+
+
+def test_what_is_private_here_is_offered_only_with_a_tick(
+    hub: Hub, operator: Visitor, trusted: None, publish: Publish
+) -> None:
+    publish("admin/secret", {"README.md": b"mine"}, private=True)
+    typed = {"nonce": "a" * 32, "peer": "rumah", "give": "admin/secret", "days": "7"}
+    refused = operator.post("/exchange/offer", typed)
+    assert refused.status_code == 403
+    assert "private here: admin/secret" in problem(refused).lower()
+    assert offers(hub) == []
+    assert operator.post("/exchange/offer", typed | {"give_private": "on"}).status_code == 303
+    (made,) = offers(hub)
+    assert "private here" in words(operator.get(f"/exchange/{made.id}"))
+
+
+def test_what_is_private_here_is_accepted_only_with_a_tick(hub: Hub, operator: Visitor, publish: Publish) -> None:
+    publish("admin/secret", {"README.md": b"mine"}, private=True)
+    record = offered(hub, ("far/base",), ("admin/secret",))
+    page = operator.get(f"/exchange/{record.id}")
+    assert find(page.text, "input", name="give_private")
+    refused = operator.post(f"/exchange/{record.id}/accept", {"into": "admin/base"})
+    assert (refused.status_code, state(hub, record).swap.state) == (403, State.OFFERED)
+    assert (
+        operator.post(f"/exchange/{record.id}/accept", {"into": "admin/base", "give_private": "on"}).status_code == 303
+    )
+    assert state(hub, record).swap.state is State.ACCEPTED
+
+
+def test_an_offer_that_was_not_delivered_says_so(operator: Visitor, hub: Hub, trusted: None, publish: Publish) -> None:
+    publish("admin/base", {"README.md": b"ours"})
+    made = operator.post("/exchange/offer", {"nonce": "b" * 32, "peer": "rumah", "give": "admin/base", "days": "7"})
+    assert "has not been reached yet" in words(operator.get(made.headers["location"]))

@@ -65,7 +65,7 @@ def test_nothing_after_the_end(villain: Villain, victim: Victim) -> None:
 
 def test_nothing_in_another_swap(villain: Villain, victim: Victim) -> None:
     under_way(villain, victim)
-    other = victim.offer(give=SECRET_NAME)
+    other = victim.offer(give=SECRET_NAME, give_private=True)
     assert same(villain, other, victim.digests("base"), [NOWHERE])
 
 

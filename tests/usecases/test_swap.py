@@ -308,13 +308,31 @@ def test_a_hub_that_is_away_is_waited_for(hubs: tuple[Party, Party]) -> None:
     swap_id = accepted(ours, theirs)
     for party in hubs:
         next(iter(party.wires.values())).cut = True
+    reached = theirs.record(swap_id).reached_at
+    assert reached is not None, "the offer came from there"
+    theirs.now[0] += 60.0
     settle(hubs, swap_id)
     assert "does not answer" in (theirs.record(swap_id).error or "")
+    assert theirs.record(swap_id).reached_at == reached
     for party in hubs:
         next(iter(party.wires.values())).cut = False
     settle(hubs, swap_id)
     assert [party.record(swap_id).swap.state for party in hubs] == [State.PUBLISHED] * 2
     assert theirs.record(swap_id).error is None
+    assert (theirs.record(swap_id).reached_at or 0.0) > reached
+
+
+def test_whether_an_offer_was_delivered_shows(hubs: tuple[Party, Party]) -> None:
+    ours, theirs = hubs
+    ours.wires["theirs"].cut = True
+    ours.publish("base", BASE)
+    swap_id = ours.offer("theirs", take=[])
+    ours.run(swap_id)
+    assert ours.record(swap_id).reached_at is None
+    ours.wires["theirs"].cut = False
+    ours.run(swap_id)
+    assert ours.record(swap_id).reached_at is not None
+    assert theirs.record(swap_id).reached_at is not None
 
 
 @pytest.mark.parametrize("after", range(0, 60, 3))

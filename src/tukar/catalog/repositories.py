@@ -47,7 +47,7 @@ def create(tx: Transaction, repo_id: RepoId, *, private: bool, now: float) -> Re
     Raises:
         RepositoryExists: the name is taken, in whatever case.
     """
-    taken = _find(tx, repo_id)
+    taken = find(tx, repo_id)
     if taken is not None:
         raise RepositoryExists(taken)
     owner = users.find(tx, repo_id.namespace)
@@ -69,7 +69,7 @@ def get(tx: Transaction, identity: Identity, repo_id: RepoId) -> Repository:
     Raises:
         RepoNotFound: there is none, or none that the asker may read: they cannot tell which.
     """
-    repository = _find(tx, repo_id)
+    repository = find(tx, repo_id)
     if repository is None or not rights.may_read(identity, repository):
         raise RepoNotFound(
             f"there is no {repo_id.type} {repo_id}, or you may not see it",
@@ -155,7 +155,8 @@ def used_storage(tx: Transaction, repositories: Iterable[Repository]) -> dict[in
     return used
 
 
-def _find(tx: Transaction, repo_id: RepoId) -> Repository | None:
+def find(tx: Transaction, repo_id: RepoId) -> Repository | None:
+    """The repository of that name, in whatever case and whoever may read it."""
     query = sa.select(tables.repositories).where(
         _COLUMNS.type == repo_id.type,
         sa.func.lower(_COLUMNS.namespace) == repo_id.namespace.lower(),

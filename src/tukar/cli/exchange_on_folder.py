@@ -47,10 +47,11 @@ class ExchangeOnFolder:
         """As Exchange."""
         return swap_value(swap.offer(self._services, self.hub.identity, read_proposal(proposal)))
 
-    def accept(self, id_: str, into: Sequence[Place], *, private: bool) -> Value:
+    def accept(self, id_: str, into: Sequence[Place], *, private: bool, give_private: bool) -> Value:
         """As Exchange."""
         places = {place.theirs: place.ours for place in into}
-        return swap_value(swap.accept(self._services, self.hub.identity, id_, places, private=private))
+        wishes = {"private": private, "give_private": give_private}
+        return swap_value(swap.accept(self._services, self.hub.identity, id_, places, **wishes))
 
     def refuse(self, id_: str, reason: str) -> Value:
         """As Exchange."""

@@ -38,9 +38,9 @@ class ExchangeOverHttp:
         """As Exchange."""
         return _swap(self._post(_SWAPS, proposal))
 
-    def accept(self, id_: str, into: Sequence[Place], *, private: bool) -> Value:
+    def accept(self, id_: str, into: Sequence[Place], *, private: bool, give_private: bool) -> Value:
         """As Exchange."""
-        asked = {"into": [place.value() for place in into], "private": private}
+        asked = {"into": [place.value() for place in into], "private": private, "give_private": give_private}
         return _swap(self._post(f"{_SWAPS}/{quoted(id_)}/accept", asked))
 
     def refuse(self, id_: str, reason: str) -> Value:
@@ -76,7 +76,7 @@ class ExchangeOverHttp:
 def _swap(found: Fields) -> Value:
     texts = {name: found.text(name) for name in ("id", "peer", "role", "state", "says", "note")}
     dates = {name: found.text(name) for name in ("created", "expires", "changed")}
-    optional = {name: _optional(found, name) for name in ("request", "reason", "error")}
+    optional = {name: _optional(found, name) for name in ("request", "reason", "error", "reached")}
     flags = {name: found.value.get(name) is True for name in ("open", "receipt")}
     numbers = {name: found.number(name) for name in ("fetched_bytes", "avoided_bytes", "total_bytes")}
     sides = {side: [_item(item) for item in found.items(side)] for side in ("give", "take")}
@@ -84,7 +84,8 @@ def _swap(found: Fields) -> Value:
 
 
 def _item(found: Fields) -> Value:
-    what = {"repository": found.text("repository"), "type": found.text("type")}
+    private = found.value.get("private") is True
+    what: Value = {"repository": found.text("repository"), "type": found.text("type"), "private": private}
     if "revision" in found:  # asked for: what it is, only an acceptance says
         return {**what, "revision": found.text("revision")}
     numbers = {name: found.number(name) for name in ("files", "size")}

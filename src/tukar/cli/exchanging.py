@@ -50,7 +50,7 @@ class Exchange(Protocol):
     def offer(self, proposal: dict[str, Any]) -> Value:
         """Offer a swap; the fields are those of the HTTP API."""
 
-    def accept(self, id_: str, into: Sequence[Place], *, private: bool) -> Value:
+    def accept(self, id_: str, into: Sequence[Place], *, private: bool, give_private: bool) -> Value:
         """Accept an offer."""
 
     def refuse(self, id_: str, reason: str) -> Value:

@@ -27,6 +27,11 @@ _into_option = click.option(
     help="Publish their repository THEIRS as OURS here, instead of by its own name in your namespace. May be repeated.",
 )
 _private_option = click.option("--private", is_flag=True, help="Publish what comes as private repositories.")
+_give_private_option = click.option(
+    "--give-private",
+    is_flag=True,
+    help="Give what is private here, too: the other hub alone decides who may read it there.",
+)
 _reason_option = click.option("--reason", default="", metavar="TEXT", help="A word to the other operator.")
 _wait_option = click.option("--wait", is_flag=True, help="Wait until the swap has ended. Ctrl-C leaves it going on.")
 
@@ -42,6 +47,7 @@ def swap() -> None:
 @click.option("--take", multiple=True, metavar="THEIRS[@REV]", help="Ask for this revision. May be repeated.")
 @_into_option
 @_private_option
+@_give_private_option
 @click.option("--note", default="", metavar="TEXT", help="A word to the other operator. The receipt will have it too.")
 @click.option("--expires", type=options.Duration(), default="7d", show_default=True, help="How long the offer stands.")
 @click.option("--request", default="", metavar="ID", help="The request that this answers.")
@@ -53,6 +59,7 @@ def offer(
     take: tuple[str, ...],
     into: tuple[str, ...],
     private: bool,
+    give_private: bool,
     note: str,
     expires: float,
     request: str,
@@ -77,13 +84,14 @@ def offer(
         "take": [_reference(text, kind) for text in take],
         "into": [place.value() for place in _places(into, kind)],
         "private": private,
+        "give_private": give_private,
         "note": note,
         "seconds": int(expires),
     }
     with exchange() as hub:
         made = hub.offer(asked | {"request": _request_id(hub, peer, request)})
     told = f"offered {made['peer']} the swap {made['id'][:12]}; it stands until {swap_view.until(made)}"
-    output.show(made, told, f"how it stands: tukar swap status {made['id'][:12]}")
+    output.show(made, told, *swap_view.told(made), f"how it stands: tukar swap status {made['id'][:12]}")
 
 
 @swap.command()
@@ -107,10 +115,19 @@ def inbox(data: Path | None, output: Output) -> None:
 @click.argument("swap_id", metavar="ID")
 @_into_option
 @_private_option
+@_give_private_option
 @_wait_option
 @options.json_option
 @click.pass_context
-def accept(ctx: click.Context, swap_id: str, into: tuple[str, ...], private: bool, wait: bool, output: Output) -> None:
+def accept(
+    ctx: click.Context,
+    swap_id: str,
+    into: tuple[str, ...],
+    private: bool,
+    give_private: bool,
+    wait: bool,
+    output: Output,
+) -> None:
     """Accept the offer ID: hand over what it asks for, and publish what it gives, both or neither.
 
     From then on the other hub can fetch what it asks for. What comes here is verified first, and published, by its own
@@ -126,7 +143,7 @@ def accept(ctx: click.Context, swap_id: str, into: tuple[str, ...], private: boo
         offered = hub.swap(swap_id)
         kinds: dict[str, RepoType] = {item["repository"]: item["type"] for item in offered["give"]}
         places = [_place(text, kinds.get(text.partition("=")[0], "model")) for text in into]
-        accepted = hub.accept(offered["id"], places, private=private)
+        accepted = hub.accept(offered["id"], places, private=private, give_private=give_private)
         _end(ctx, hub, accepted, output, waits=wait)
 
 

@@ -47,6 +47,7 @@ def everything(swap: Value) -> Iterator[str | Table]:
     """All about one."""
     yield f"swap {swap['id']} with {swap['peer']}"
     yield swap["says"]
+    yield from told(swap)
     if swap["error"]:
         yield f"it does not go on now: {swap['error']}"
     yield f"you are the {swap['role']}; offered {date_text(swap['created'])}, {_lasting(swap)}"
@@ -63,6 +64,16 @@ def everything(swap: Value) -> Iterator[str | Table]:
         )
     if swap["receipt"]:
         yield from _receipts(swap)
+
+
+def told(swap: Value) -> Iterator[str]:
+    """Whether the other hub knows of what waits for it."""
+    if not swap["open"] or waits_for_us(swap):
+        return
+    if swap["reached"] is None:
+        yield f"{swap['peer']} has not been reached yet; this hub goes on trying by itself, as long as it runs"
+    elif swap["error"]:
+        yield f"{swap['peer']} was last reached {date_text(swap['reached'])}; this hub goes on trying by itself"
 
 
 def waiting(swap: Value, hub: Administration, asked: Mapping[str, str]) -> Iterator[str | Table]:
@@ -92,7 +103,13 @@ def _known(asked: Value, hub: Administration) -> Value:
     except NotFound:
         return {**asked, "revision": f"{asked['revision']} (not here)"}
     size = sum(file["size"] for file in found["files"])
-    return {**asked, "commit": found["commit"], "licence": found["license"], "files": len(found["files"]), "size": size}
+    return {
+        **asked,
+        "commit": found["commit"],
+        "licence": found["license"],
+        "files": len(found["files"]),
+        "size": size,
+    }
 
 
 def _side(heading: str, items: Sequence[Value]) -> Iterator[str | Table]:
@@ -105,9 +122,9 @@ def _side(heading: str, items: Sequence[Value]) -> Iterator[str | Table]:
 
 def _row(item: Value) -> tuple[str, ...]:
     if "commit" not in item:
-        return _name(item), item["revision"], "", "", ""
+        return _known_name(item), item["revision"], "", "", ""
     licence = item["licence"] or "none declared"
-    return _name(item), item["commit"], licence, str(item["files"]), size_text(item["size"])
+    return _known_name(item), item["commit"], licence, str(item["files"]), size_text(item["size"])
 
 
 def _words(swap: Value) -> Iterator[str]:
@@ -135,6 +152,10 @@ def _receipts(swap: Value) -> Iterator[str]:
 
 def _names(items: Sequence[Value]) -> str:
     return ", ".join(_name(item) for item in items) or "nothing"
+
+
+def _known_name(item: Value) -> str:
+    return f"{_name(item)}, private here" if item["private"] else _name(item)
 
 
 def _name(item: Value) -> str:

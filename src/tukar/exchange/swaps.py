@@ -100,6 +100,7 @@ class Record:
         targets: where to publish what comes, by the repository's full name on the other hub.
         user_id: who offered or accepted it here; None if they were removed.
         error: what stands in the way now.
+        reached_at: when the other hub last spoke of it with this one; None before.
     """
 
     id: str
@@ -116,6 +117,7 @@ class Record:
     receipt: Envelope | None = None
     moved: Moved = Moved()
     error: str | None = None
+    reached_at: float | None = None
 
     @cached_property
     def offer(self) -> Offer:
@@ -183,7 +185,8 @@ def insert(tx: Transaction, record: Record) -> None:
     """Note a new swap; Conflict if it is known."""
     if find(tx, record.id) is not None:
         raise Conflict(f"swap {record.id[:12]} is known already")
-    tx.execute(swaps.insert().values(id=record.id, created_at=record.created_at, **_values(record)))
+    once = {"id": record.id, "created_at": record.created_at, "reached_at": record.reached_at}
+    tx.execute(swaps.insert().values(**once, **_values(record)))
 
 
 def save(tx: Transaction, record: Record) -> None:
@@ -210,6 +213,11 @@ def note_fetched(tx: Transaction, swap_id: str, moved: Moved) -> float | None:
 def note_error(tx: Transaction, swap_id: str, error: str | None) -> None:
     """Note what stands in the way of a swap now, and nothing else."""
     tx.execute(swaps.update().where(swaps.c.id == swap_id).values(error=error))
+
+
+def note_reached(tx: Transaction, swap_id: str, now: float) -> None:
+    """Note that the other hub spoke of a swap, and nothing else."""
+    tx.execute(swaps.update().where(swaps.c.id == swap_id).values(reached_at=now))
 
 
 def find(tx: Transaction, swap_id: str) -> Record | None:
@@ -303,6 +311,7 @@ def _record(row: sa.Row[Any]) -> Record:
         _parsed(row.receipt),
         Moved(*json.loads(row.moved)),
         row.error,
+        row.reached_at,
     )
 
 

@@ -66,6 +66,7 @@ swaps = Table(
     Column("created_at", Float, nullable=False),
     Column("changed_at", Float, nullable=False),
     Column("handed_over", Text, comment="JSON: what went and came, in short, once it is published; NULL before"),
+    Column("reached_at", Float, comment="when the other hub last spoke of it; NULL before"),
 )
 
 receipt_repositories = Table(

@@ -86,6 +86,7 @@ class OfferForm:
         give: ``namespace/name@revision`` each, or with ``datasets/`` or ``spaces/`` in front.
         days: for how long it stands.
         request: the id of the request that it answers.
+        give_private: whether what is private here is to be given, too.
         added: where a row was just added: ``give`` or ``take``.
     """
 
@@ -97,6 +98,7 @@ class OfferForm:
     days: str = "7"
     private: bool = False
     request: str = ""
+    give_private: bool = False
     added: str = ""
     problem: Problem | None = None
 
@@ -179,6 +181,7 @@ class Handed:
         files: the first of them.
         count, size: of all of them.
         here: False where it is asked of this hub, which does not have it.
+        private: whether it is private here.
     """
 
     name: str
@@ -191,6 +194,7 @@ class Handed:
     licence: str = ""
     tags: tuple[str, ...] = ()
     here: bool = True
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +249,13 @@ class SwapPage:
         waits: whether it waits for a decision here.
         says: where it stands, in a sentence.
         error: what stands in the way now.
+        reached_at: when the other hub last spoke of it; None before.
         reason: of whoever ended it, in words; else empty.
         request: the id of the request that it answers; empty if none.
         wish: what that request asks for, if it is this hub's.
         moved: None where nothing has come, or nothing is to come.
         acts: what can be done now: some of ``accept``, ``refuse`` and ``cancel``.
+        give_private: whether it was ticked that what is private here is given, too.
         is_live: whether its state may change while one looks.
         receipt: its address; None until both have signed.
         typed: what was written as the reason of each act, where it could not be done.
@@ -265,6 +271,7 @@ class SwapPage:
     waits: bool
     says: str
     error: str | None
+    reached_at: float | None
     reason: str
     note: str
     request: str
@@ -280,5 +287,6 @@ class SwapPage:
     acts: frozenset[str]
     is_live: bool
     receipt: str | None
+    give_private: bool = False
     typed: Mapping[str, str] = field(default_factory=dict)
     problem: Problem | None = None

@@ -115,13 +115,15 @@ def _add(request: Request, who: Identity, typed: PeerForm) -> None:
 def accept(request: Request, form: Form) -> Response:
     """Accept an offer, to be published where the form says."""
     who, view = visits.operator(request), _read(request)
-    typed, private = form.texts("into"), form.ticked("private")
+    typed, private, give_private = form.texts("into"), form.ticked("private"), form.ticked("give_private")
     try:
         coming = [proposals.repo_id(place.theirs) for place in view.places]
-        swap.accept(_services(request), who, view.id, proposals.places(coming, typed), private=private)
+        into = proposals.places(coming, typed)
+        swap.accept(_services(request), who, view.id, into, private=private, give_private=give_private)
     except TukarError as error:
         places = tuple(replace(place, ours=ours) for place, ours in zip(view.places, typed, strict=False))
-        view = replace(view, places=places + view.places[len(places) :], private=private, problem=_problem(error))
+        places += view.places[len(places) :]
+        view = replace(view, places=places, private=private, give_private=give_private, problem=_problem(error))
         return _swap(request, view, status_of(error))
     return see(view.address)
 

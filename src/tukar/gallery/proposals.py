@@ -56,6 +56,7 @@ def offer_form(form: Form) -> OfferForm:
         form.text("days"),
         form.ticked("private"),
         form.text("request"),
+        form.ticked("give_private"),
     )
     more = form.text("more")
     return replace(
@@ -85,6 +86,7 @@ def proposal(typed: OfferForm) -> Proposal:
         int(typed.days) * DAY,
         typed.request,
         typed.nonce,
+        typed.give_private,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from tukar.catalog import repositories
@@ -51,9 +52,10 @@ def line(shown: Shown) -> SwapLine:
 def page(services: Services, identity: Identity, swap_id: str) -> SwapPage:
     """A swap, for administrators; NotFound if there is none of that id."""
     shown = swap.get(services, identity, swap_id)
-    record = shown.record
+    record, private = shown.record, {name_of(id_) for id_ in shown.private}
     with services.database.read() as tx:
         gives, gets = _sides(services, tx, identity, record)
+        gives = tuple(replace(each, private=each.name in private) for each in gives)
         places = _places(tx, identity, shown)
     return SwapPage(
         id=record.id,
@@ -65,6 +67,7 @@ def page(services: Services, identity: Identity, swap_id: str) -> SwapPage:
         waits=_waits(record),
         says=explain(record.swap),
         error=record.error,
+        reached_at=record.reached_at,
         reason=record.reason,
         note=record.offer.note,
         request=record.offer.request,

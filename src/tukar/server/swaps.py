@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from starlette.routing import Route
 from tukar.errors import Invalid
 from tukar.exchange.offers import Item, Reference
 from tukar.exchange.sentences import explain
+from tukar.exchange.states import Role
 from tukar.server.info import date
 from tukar.server.requests import (
     boolean,
@@ -50,6 +51,7 @@ def proposal(value: object) -> Proposal:
         text(asked.get("note") or "", "note"),
         whole_number(asked.get("seconds", 7 * swap.DAY), "seconds"),
         text(asked.get("request") or "", "request"),
+        give_private=boolean(asked.get("give_private"), "give_private"),
     )
 
 
@@ -69,7 +71,9 @@ def places(value: object) -> Mapping[RepoId, RepoId]:
 def swap_value(shown: Shown) -> dict[str, Any]:
     """A swap as JSON."""
     record, offer = shown.record, shown.record.offer
-    taken = record.acceptance.take if record.acceptance else ()
+    taken: Sequence[Item | Reference] = record.acceptance.take if record.acceptance else offer.take
+    ours, theirs = shown.private, frozenset[RepoId]()
+    private = (ours, theirs) if record.swap.role is Role.OFFERER else (theirs, ours)
     return {
         "id": record.id,
         "peer": shown.peer.name,
@@ -77,8 +81,8 @@ def swap_value(shown: Shown) -> dict[str, Any]:
         "state": record.swap.state.value,
         "open": record.is_open,
         "says": explain(record.swap),
-        "give": [item_value(item) for item in offer.give],
-        "take": [item_value(item) for item in taken] or [reference_value(item) for item in offer.take],
+        "give": [handed_value(item, private[0]) for item in offer.give],
+        "take": [handed_value(item, private[1]) for item in taken],
         "into": [
             {"type": theirs.type, "from": str(theirs), "to": str(place.name), "private": place.private}
             for theirs, place in record.targets.items()
@@ -88,6 +92,7 @@ def swap_value(shown: Shown) -> dict[str, Any]:
         "created": date(record.created_at),
         "expires": date(offer.expires_at),
         "changed": date(record.changed_at),
+        "reached": None if record.reached_at is None else date(record.reached_at),
         "reason": record.reason or None,
         "error": record.error,
         "fetched_bytes": record.moved.fetched,
@@ -95,6 +100,12 @@ def swap_value(shown: Shown) -> dict[str, Any]:
         "total_bytes": record.moved.total or sum(item.size for item in record.coming),
         "receipt": record.receipt is not None,
     }
+
+
+def handed_value(handed: Item | Reference, private: frozenset[RepoId]) -> dict[str, Any]:
+    """What is handed over, as far as it is known, and whether it is private here."""
+    value = item_value(handed) if isinstance(handed, Item) else reference_value(handed)
+    return value | {"private": handed.repository in private}
 
 
 def item_value(item: Item) -> dict[str, Any]:
@@ -139,6 +150,7 @@ def accept(request: Request, value: Any) -> Response:
         param(request, "swap"),
         places(asked.get("into")),
         private=boolean(asked.get("private"), "private"),
+        give_private=boolean(asked.get("give_private"), "give_private"),
     )
     return JSONResponse(swap_value(shown))
 

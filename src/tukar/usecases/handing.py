@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-import sqlalchemy as sa
-
-from tukar.catalog import cards, commits, git, possessions, repositories, revisions, tables, trees
+from tukar.catalog import cards, commits, git, possessions, repositories, revisions, trees
 from tukar.catalog.cards import Card
 from tukar.catalog.operations import AddFile
 from tukar.catalog.repositories import RepositoryExists
@@ -76,6 +74,12 @@ def _tags(card: Card) -> tuple[str, ...]:
 def _shown(text: str) -> str:
     """Without what a statement may not have."""
     return CONTROLS.sub(" ", text)
+
+
+def private_among(tx: Transaction, ids: Iterable[RepoId]) -> frozenset[RepoId]:
+    """Those repositories here that not everybody may read."""
+    found = {id_: repositories.find(tx, id_) for id_ in ids}
+    return frozenset(id_ for id_, repository in found.items() if repository is not None and repository.private)
 
 
 def file_ids(tx: Transaction, repository: Repository, item: Item) -> dict[str, int]:
@@ -158,7 +162,4 @@ def _names(name: str, suffix: str) -> Iterator[str]:
 
 def is_taken(tx: Transaction, repo_id: RepoId) -> bool:
     """Whether a repository has that name already, whoever may read it."""
-    columns = tables.repositories.c
-    same = (sa.func.lower(columns.namespace) == repo_id.namespace.lower()) & (columns.type == repo_id.type)
-    same &= sa.func.lower(columns.name) == repo_id.name.lower()
-    return tx.execute(sa.select(columns.id).where(same)).first() is not None
+    return repositories.find(tx, repo_id) is not None

@@ -41,6 +41,8 @@ class Proposal:
         give: revisions of this hub's repositories.
         take: revisions of the other's.
         into: where to publish what comes, by the repository there; left out, in the operator's own namespace.
+        private: whether to publish it as private.
+        give_private: whether to give what is private here: the other hub may show it to everybody.
         seconds: for how long it stands.
         request: the id of the request that it answers; empty if none.
         nonce: 32 hex digits of whoever asks, who may so ask again without making a second offer; empty to choose one.
@@ -55,14 +57,21 @@ class Proposal:
     seconds: int = 7 * DAY
     request: str = ""
     nonce: str = ""
+    give_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A swap and the name of the hub that it is with."""
+    """A swap as its operator sees it.
+
+    Attributes:
+        peer: the hub that it is with.
+        private: of what this hub hands over, or is asked for, the repositories that are private here.
+    """
 
     record: Record
     peer: Peer
+    private: frozenset[RepoId] = frozenset()
 
 
 def offer(services: Services, identity: Identity, proposal: Proposal) -> Shown:
@@ -71,7 +80,8 @@ def offer(services: Services, identity: Identity, proposal: Proposal) -> Shown:
     If one was made with the proposal's nonce, that is shown as it is now.
 
     Raises:
-        Refused: who asks is no administrator, or the peer is not trusted.
+        Refused: who asks is no administrator, the peer is not trusted, or something to be given is private here and
+            the proposal does not say that it is meant.
         NotFound: there is no such peer, repository or revision.
         Conflict: a place where something is to be published is taken.
         Invalid: it neither gives nor asks for anything, or not for a time that makes sense.
@@ -98,6 +108,7 @@ def offer(services: Services, identity: Identity, proposal: Proposal) -> Shown:
             proposal.request,
         )
         made = Offer.read(made.payload())  # what the other hub would refuse is found here
+        _check_private(tx, peer, made.give, may=proposal.give_private)
         targets = _targets(tx, user, [reference.repository for reference in made.take], proposal.into, proposal.private)
         record = Record(
             made.swap,
@@ -112,24 +123,37 @@ def offer(services: Services, identity: Identity, proposal: Proposal) -> Shown:
         swaps.insert(tx, record)
         _hold(tx, identity, record, made.give, now)
         wake(tx, record.id, now)
-    return Shown(record, peer)
+        return _shown(tx, record)
 
 
 def _made_before(tx: Transaction, nonce: str) -> Shown | None:
     """The offer of this hub that has the nonce."""
     mine = (each for each in swaps.listing(tx) if each.swap.role is Role.OFFERER)
     found = next((each for each in mine if each.offer.nonce == nonce), None)
-    return None if found is None else Shown(found, peers.by_id(tx, found.peer_id))
+    return None if found is None else _shown(tx, found)
 
 
 def accept(
-    services: Services, identity: Identity, swap: str, into: Mapping[RepoId, RepoId], *, private: bool = False
+    services: Services,
+    identity: Identity,
+    swap: str,
+    into: Mapping[RepoId, RepoId],
+    *,
+    private: bool = False,
+    give_private: bool = False,
 ) -> Shown:
     """Accept an offer: what it asks for is handed over, what it gives is published here, both or neither.
 
     One that was accepted is shown as it is now.
 
+    Args:
+        into: where to publish what comes, by the repository there; left out, in the operator's own namespace.
+        private: whether to publish it as private.
+        give_private: whether to give what is private here: the other hub may show it to everybody.
+
     Raises:
+        Refused: who asks is no administrator, the peer is not trusted, or something that it asks for is private here
+            and ``give_private`` does not say that it is meant.
         Conflict: it is no offer to this hub that can still be accepted, a place to publish is taken, or there is no
             room for what comes; or it was accepted with another place, or not as private.
         NotFound: there is no such swap, or something that it asks for is not here.
@@ -142,11 +166,12 @@ def accept(
             raise Conflict("this hub made that offer itself", hint="the other hub accepts it")
         if record.acceptance_envelope is None and record.is_open:
             _trusted(peer)
+            _check_private(tx, peer, record.offer.take, may=give_private)
             targets = _targets(tx, user, [item.repository for item in record.offer.give], into, private)
             record = _agreed(services, tx, identity, record.with_(targets=targets, user_id=user.id))
         record = apply(services, tx, record, Act.ACCEPT)
         _check_same(record, into, private)
-    return Shown(record, peer)
+        return _shown(tx, record)
 
 
 def refuse(services: Services, identity: Identity, swap: str, reason: str = "") -> Shown:
@@ -197,9 +222,9 @@ def _end(services: Services, identity: Identity, swap: str, act: Act, reason: st
         record = swaps.get(tx, swap)
         Ending.read(Ending(record.id, "cancelled", reason).payload())  # what the other hub would refuse is found here
         record = apply(services, tx, record, act, reason)
-        peer = peers.by_id(tx, record.peer_id)
+        shown = _shown(tx, record)
     sweep(services, record)
-    return Shown(record, peer)
+    return shown
 
 
 def listing(services: Services, identity: Identity) -> list[Shown]:
@@ -213,8 +238,7 @@ def get(services: Services, identity: Identity, swap: str) -> Shown:
     """One swap, by its id or the beginning of it."""
     _administrator(identity)
     with services.database.read() as tx:
-        record = swaps.get(tx, swap)
-        return Shown(record, peers.by_id(tx, record.peer_id))
+        return _shown(tx, swaps.get(tx, swap))
 
 
 def receipts(services: Services, identity: Identity, repo_id: RepoId) -> list[Handover]:
@@ -248,6 +272,23 @@ def _trusted(peer: Peer) -> Peer:
     if not peer.is_trusted:
         raise Refused(f"the peer {peer.name!r} is revoked", hint="add it anew if it is to be trusted again")
     return peer
+
+
+def _shown(tx: Transaction, record: Record) -> Shown:
+    asked: Sequence[Item | Reference] = record.offer.give if record.swap.role is Role.OFFERER else record.offer.take
+    private = handing.private_among(tx, [each.repository for each in asked])
+    return Shown(record, peers.by_id(tx, record.peer_id), private)
+
+
+def _check_private(tx: Transaction, peer: Peer, given: Sequence[Item | Reference], *, may: bool) -> None:
+    """Refused if something that is private here would be given without saying that it is meant."""
+    private = handing.private_among(tx, [each.repository for each in given])
+    if private and not may:
+        names = ", ".join(sorted(map(str, private)))
+        raise Refused(
+            f"private here: {names}; once {peer.name} has it, {peer.name} alone decides who may read it there",
+            hint="to give it all the same, say so: --give-private",
+        )
 
 
 def _targets(

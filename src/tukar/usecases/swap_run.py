@@ -180,13 +180,20 @@ def _talk(services: Services, hub: PeerHub, record: Record) -> None:
     try:
         answers = hub.post(record.id, statements)
     except NotFound:
+        _reached(services, record.id)
         _step(services, record, Act.UNKNOWN, "")
         return
+    _reached(services, record.id)
     for envelope in answers:
         with services.database.write() as tx:
             current = swaps.find(tx, record.id)
             if current is not None:
                 hear(services, tx, current, envelope)
+
+
+def _reached(services: Services, swap_id: str) -> None:
+    with services.database.write() as tx:
+        swaps.note_reached(tx, swap_id, services.clock())
 
 
 def _note(services: Services, swap_id: str, error: TukarError | None) -> None:

@@ -44,6 +44,7 @@ def answer(services: Services, peer: Peer, swap_id: str, statements: Sequence[En
                 _begin(services, tx, peer, swap_id, envelope)
                 continue
             record = hear(services, tx, record, envelope)
+            swaps.note_reached(tx, swap_id, services.clock())
         sweep(services, record)
     with services.database.read() as tx:
         return view(tx, _get(tx, peer, swap_id))
@@ -100,7 +101,7 @@ def _begin(services: Services, tx: Transaction, peer: Peer, swap_id: str, envelo
     if len(undecided) >= _OPEN_LIMIT or swaps.find(tx, swap_id) is not None:
         raise Conflict(f"{len(undecided)} offers wait for a decision", hint="wait for it, or cancel some")
     swap = protocol.begin(Role.ACCEPTOR, receives=bool(offer.give))
-    swaps.insert(tx, Record(swap_id, peer.id, swap, envelope, {}, None, now, now))
+    swaps.insert(tx, Record(swap_id, peer.id, swap, envelope, {}, None, now, now, reached_at=now))
     wake(tx, swap_id, now, run_at=float(offer.expires_at))
 
 
