@@ -133,7 +133,8 @@ def _compose(config: Config, database: Database, clock: Callable[[], float]) -> 
         background.handlers(services, config),
         recurring=background.recurring(config),
         clock=clock,
-        threads=background.THREADS,
+        threads=sum(background.AT_ONCE.values()),
+        at_once=background.AT_ONCE,
         poll_seconds=min(_POLL, max(_SHORTEST_POLL, config.swap_pause)),
     )
     return Hub(config, services, bytes.fromhex(secret), spool, runner, token)

@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 
@@ -62,7 +62,7 @@ def _accepting(take: Callable[[socket.socket], None]) -> Iterator[str]:
                 client, _ = listener.accept()
             except OSError:
                 return
-            with client:
+            with client, suppress(ConnectionError):  # whoever asked may have had enough
                 take(client)
 
     thread = threading.Thread(target=accept)

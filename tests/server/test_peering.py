@@ -2,15 +2,18 @@
 
 import hashlib
 import json
+import select
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -23,13 +26,14 @@ from tukar.exchange.hubs import HubClient, fetch_identity
 from tukar.exchange.peers import Peer
 from tukar.exchange.receiving import Cut
 from tukar.exchange.replies import OutdatedKey
+from tukar.exchange.tables import nonces
 from tukar.hub import Hub, open_hub
-from tukar.server.peering import BODY_LIMIT, exchange_peer, from_acquaintance, from_peer
-from tukar.server.requests import with_body
+from tukar.server.peering import AT_ONCE, BODY_LIMIT, from_acquaintance, from_peer
 from tukar.signing import SigningKey
 
 from .fronts import answering, behind_prefix
 from .site import Clock, listen, serve
+from .test_streams import until
 
 PIECES = [b"x" * 300_000, b"y", b"z" * 100_000]
 
@@ -47,19 +51,15 @@ def plain(request: Request, peer: Peer, body: bytes) -> Response:
     return StreamingResponse(iter(PIECES), headers=length)
 
 
-async def by_hand(request: Request) -> Response:
-    return await with_body(request, BODY_LIMIT, lambda body: echo(request, exchange_peer(request, body), body))
-
-
 def revoke_meanwhile(request: Request, peer: Peer, body: bytes) -> Response:
     raise AssertionError(f"{peer.name} was revoked before all of its body came")
 
 
 ROUTES = [
     Route("/x/peer", from_peer(echo), methods=["GET", "POST"]),
-    Route("/x/hand", by_hand, methods=["POST"]),
-    Route("/x/anyone", from_acquaintance(echo), methods=["POST"]),
+    Route("/x/anyone", from_acquaintance(echo, lambda _, peer: 1000 if peer.is_trusted else 10), methods=["POST"]),
     Route("/x/stream", from_peer(plain), methods=["POST"]),
+    Route("/x/soon", from_peer(echo, seconds=0.05), methods=["POST"]),
     Route("/x/meanwhile", from_peer(revoke_meanwhile), methods=["POST"]),
 ]
 
@@ -105,7 +105,7 @@ def revoke(pair: Pair) -> None:
 def test_a_peer_is_known_by_its_signature(pair: Pair) -> None:
     with pair.client() as client:
         assert client.get("/x/peer", {"a": "b c/ä", "d": ""}).json()["query"] == "a=b+c%2F%C3%A4&d="
-        for path in ("/x/peer", "/x/hand", "/x/anyone"):
+        for path in ("/x/peer", "/x/anyone"):
             answer = client.post(path, b"12345").json()
             assert answer == {"peer": "acme", "state": "trusted", "size": 5, "query": ""}
 
@@ -117,9 +117,8 @@ def test_an_address_may_have_a_path_in_front(pair: Pair) -> None:
             assert b"".join(pieces) == b"".join(PIECES)
 
 
-@pytest.mark.parametrize("path", ["/x/peer", "/x/hand"])
-def test_who_is_not_trusted_is_told_one_thing(pair: Pair, path: str) -> None:
-    stranger = SigningKey.generate()
+def test_who_is_not_trusted_is_told_one_thing(pair: Pair) -> None:
+    stranger, path = SigningKey.generate(), "/x/peer"
     told = []
     for key, before in ((stranger, None), (pair.key, revoke), (stranger, None), (pair.key, remove)):
         if before is not None:
@@ -149,6 +148,8 @@ def test_the_last_words_of_who_was_a_peer_are_heard(pair: Pair) -> None:
         ending(pair)
         with pair.client() as client:
             assert client.post("/x/anyone", b"{}").json()["state"] == state
+            with pytest.raises(Invalid, match="more than 10 bytes"):
+                client.post("/x/anyone", b"x" * 11)
     with pair.client(key=SigningKey.generate()) as client, pytest.raises(Refused):
         client.post("/x/anyone", b"{}")
 
@@ -157,10 +158,8 @@ def test_a_captured_request_is_worth_nothing(pair: Pair) -> None:
     header = pair.header(b"{}")
     url = f"{pair.url}/x/peer"
     for body, method, target in (
-        (b"{} ", "POST", url),
         (b"{}", "PUT", url),
         (b"{}", "POST", f"{url}?a=1"),
-        (b"{}", "POST", f"{pair.url}/x/hand"),
         (b"{}", "POST", f"{pair.url}/x/anyone"),
         (b"{}", "POST", f"{pair.url}/x/%70eer"),
     ):
@@ -169,6 +168,8 @@ def test_a_captured_request_is_worth_nothing(pair: Pair) -> None:
     again = httpx.post(url, content=b"{}", headers=header)
     assert again.status_code == 401
     assert "came before" in again.json()["error"]
+    other = pair.header(b"{}", nonce="1" * 32)
+    assert httpx.post(url, content=b"{} ", headers=other).status_code == 401
 
 
 def test_a_signature_is_no_token_and_a_token_no_signature(pair: Pair) -> None:
@@ -221,9 +222,56 @@ def test_bodies_are_bounded_and_those_of_strangers_unread(pair: Pair) -> None:
         with pytest.raises(Invalid, match="the body has more"):
             client.post("/x/peer", bytes(BODY_LIMIT + 1))
     # A stranger is answered although the body never ends.
-    with socket.create_connection((httpx.URL(pair.url).host, httpx.URL(pair.url).port or 80), 20) as connection:
-        connection.sendall(b"POST /x/peer HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+    with begun(pair, "/x/peer", {}) as connection:
         assert connection.recv(1000).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_captured_request_is_refused_before_its_body_is_read(pair: Pair) -> None:
+    header = pair.header(b"{}")
+    httpx.post(f"{pair.url}/x/peer", content=b"{}", headers=header).raise_for_status()
+    with begun(pair, "/x/peer", header) as connection:
+        assert connection.recv(1000).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_body_that_does_not_come_is_cut_off(pair: Pair) -> None:
+    with begun(pair, "/x/soon", pair.header(b"", path="/x/soon"), b"some") as connection:
+        told = b"".join(iter(lambda: connection.recv(1000), b""))  # until the hub hangs up
+    assert told.startswith(b"HTTP/1.1 408 ")
+    assert b"did not come within" in told
+
+
+def test_only_so_many_bodies_of_one_peer_are_read_at_once(pair: Pair) -> None:
+    """A peer that leaves its bodies unfinished keeps itself waiting, and nobody else."""
+    other = SigningKey.generate()
+    with pair.hub.services.database.write() as tx:
+        peers.add(tx, "other", "http://127.0.0.1:9", other.public, now=0.0)
+    with ExitStack() as stack:
+        unfinished = [
+            stack.enter_context(begun(pair, "/x/peer", pair.header(b"{}", nonce=f"{number:032x}"), b"{"))
+            for number in range(AT_ONCE)
+        ]
+        until(lambda: spent(pair) == AT_ONCE)
+        more = stack.enter_context(begun(pair, "/x/peer", pair.header(b"{}", nonce="f" * 32), b" " * 1000))
+        until(lambda: spent(pair) == AT_ONCE + 1)
+        with pair.client(key=other) as client:
+            assert client.post("/x/peer", b"{}").json()["peer"] == "other"
+        assert select.select([more], [], [], 0)[0] == [], "it waits, unread"
+        for each in unfinished:
+            each.close()
+        assert more.recv(1000).startswith(b"HTTP/1.1 401 "), "its turn came, and its body is not the one it signed"
+
+
+def spent(pair: Pair) -> int:
+    with pair.hub.services.database.read() as tx:
+        return len(tx.execute(sa.select(nonces)).all())
+
+
+def begun(pair: Pair, path: str, headers: dict[str, str], some: bytes = b"") -> socket.socket:
+    """A connection on which a request has begun, with some of its body of 1000 bytes."""
+    connection = socket.create_connection((httpx.URL(pair.url).host, httpx.URL(pair.url).port or 80), 20)
+    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Length: 1000", *(f"{k}: {v}" for k, v in headers.items())]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode() + some)
+    return connection
 
 
 @pytest.mark.parametrize("length", [True, False])

@@ -295,12 +295,29 @@ def test_a_swap_that_waits_for_long_leaves_no_heap_of_jobs(hubs: tuple[Party, Pa
     assert "does not answer" in (ours.record(swap_id).error or "")
 
 
-def test_a_swap_has_one_job_at_a_time() -> None:
+def test_a_peer_has_one_job_at_a_time(hubs: tuple[Party, Party]) -> None:
+    ours, _ = hubs
+    ours.publish("base", BASE)
+    one, other = (ours.offer("theirs", take=[]) for _ in range(2))
     turns = Turns()
-    with turns.take("a") as first, turns.take("a") as second, turns.take("b") as other:
-        assert (first, second, other) == (True, False, True)
-    with turns.take("a") as again:
-        assert again
+
+    def visit(swap_id: str) -> bool:
+        """Whether anything is said of it."""
+        said: list[str] = []
+        ours.wires["theirs"].before = said.append
+        ours.run_in_turn(swap_id, turns)
+        return bool(said)
+
+    with turns.take(ours.record(one).peer_id) as first:
+        assert first
+        assert not visit(other)
+        with ours.services.database.read() as tx:
+            queued = [
+                job for job in queue.listing(tx, kinds=["swap"], states=["queued"]) if job.payload["swap"] == other
+            ]
+        assert len(queued) == 1, "it is looked at later"
+    assert visit(one)
+    assert visit(other)
 
 
 def test_a_hub_that_is_away_is_waited_for(hubs: tuple[Party, Party]) -> None:

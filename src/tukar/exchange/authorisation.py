@@ -99,7 +99,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class HubCredentials:
-    """Signs requests to one hub: see `tukar.exchange.endpoint.Credentials`.
+    """Signs requests to one hub.
 
     Attributes:
         key: this hub's.
@@ -112,7 +112,7 @@ class HubCredentials:
     clock: Callable[[], float]
 
     def headers(self, method: str, path: str, body: bytes) -> Mapping[str, str]:
-        """For one request; another nonce each time."""
+        """For one request; another nonce each time. ``path`` is below the hub's address, with the query."""
         call = Call(
             self.key.public.fingerprint,
             self.receiver,

@@ -6,20 +6,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 from tukar.errors import Invalid
 
 DEFAULT: Final = "http://127.0.0.1:8080"
 _TOKEN_LIMIT: Final = 4096
-
-
-class Credentials(Protocol):
-    """What shows a hub who asks."""
-
-    def headers(self, method: str, path: str, body: bytes) -> Mapping[str, str]:
-        """For one request, and for each time that it is sent. ``path`` is below the hub's address, with the query."""
 
 
 @dataclass(frozen=True, slots=True)

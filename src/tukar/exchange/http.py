@@ -19,7 +19,7 @@ import httpx
 from tukar import __version__, errors
 from tukar.errors import Corrupt, Invalid, TukarError, Unauthenticated, Unavailable
 from tukar.exchange import replies
-from tukar.exchange.endpoint import Credentials, Endpoint
+from tukar.exchange.endpoint import Endpoint
 from tukar.types import RepoId, RepoType
 
 PLURALS: Final[Mapping[RepoType, str]] = {"model": "models", "dataset": "datasets", "space": "spaces"}
@@ -56,19 +56,17 @@ class Remote:
 
     Every method raises the hub's errors as those of ``tukar.errors``, and Unavailable if it does not answer.
 
+    The hub may stay silent for two minutes where something is asked of it, and for as long as it takes where it is to
+    store something: if it is gone, the keep-alive probes show that.
+
     Args:
         endpoint: which hub, and the token to show it.
-        credentials: what to show it instead; then every body is whole bytes.
-        patience: seconds that the hub may stay silent; None for two minutes where something is asked of it, and for as
-            long as it takes where it is to store something: if it is gone, the keep-alive probes show that.
     """
 
-    def __init__(
-        self, endpoint: Endpoint, credentials: Credentials | None = None, patience: float | None = None
-    ) -> None:
-        self.endpoint, self._credentials = endpoint, credentials
-        self._storing = httpx.Timeout(60.0, connect=10.0, read=patience)
-        self._asking = httpx.Timeout(60.0, connect=10.0, read=patience or 120.0)
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._storing = httpx.Timeout(60.0, connect=10.0, read=None)
+        self._asking = httpx.Timeout(60.0, connect=10.0, read=120.0)
         transport = httpx.HTTPTransport(verify=trusted_authorities(), trust_env=False, socket_options=_keep_alive())
         headers = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
         self._client = httpx.Client(transport=transport, headers=headers, trust_env=False)
@@ -143,7 +141,7 @@ class Remote:
     ) -> Reply:
         for pause in (*PAUSES, None):
             try:
-                shown = {} if signed else self._shown(method, address, content)
+                shown = {} if signed else self.endpoint.headers()
                 reply = self._once(method, address, content, {**headers, **shown})
             except httpx.TransportError as error:
                 failure: TukarError = unreachable(self.endpoint, error)
@@ -163,15 +161,6 @@ class Remote:
             time.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - so that clients do not come back all at once
         raise AssertionError("unreachable")
 
-    def _shown(self, method: str, address: str, content: Content) -> Mapping[str, str]:
-        if self._credentials is None:
-            return self.endpoint.headers()
-        if not (content is None or isinstance(content, bytes)):
-            raise TypeError("a body that is made piece by piece cannot be signed before it is sent")
-        below = len(httpx.URL(self.endpoint.url).raw_path.rstrip(b"/"))
-        path = httpx.URL(address).raw_path[below:].decode("ascii")
-        return self._credentials.headers(method, path, content or b"")
-
     def _once(self, method: str, address: str, content: Content, headers: Mapping[str, str]) -> Reply:
         body = content() if callable(content) else content
         timeout = self._asking if method == "GET" else self._storing
@@ -186,7 +175,7 @@ class Remote:
 
     def _error(self, reply: Reply, what: str) -> TukarError:
         error = error_of(reply.status, reply.headers, reply.body, what)
-        if isinstance(error, Unauthenticated) and self._credentials is None:
+        if isinstance(error, Unauthenticated):
             source = f"the one in use is from {self.endpoint.token_from}" if self.endpoint.token else "none is set"
             error.hint = f"set HF_TOKEN to a token of {self.endpoint.url}; {source}"
         return error

@@ -161,7 +161,7 @@ def follow(tx: Transaction, peer: Peer, document: IdentityDocument) -> Peer:
 
     Raises:
         Refused: the document does not lead on from the key that is known, or the peer was removed.
-        Conflict: it has a key that another peer has or had.
+        Conflict: it has a key that another peer has or had, or its newest is that of one that was removed.
     """
     if peer.state == "removed":
         raise Refused("the peer was removed: its keys are not followed")
@@ -176,6 +176,12 @@ def follow(tx: Transaction, peer: Peer, document: IdentityDocument) -> Peer:
     other = known(tx, document, besides=peer)
     if other is not None:
         raise known_already(other)
+    removed = find(tx, key.fingerprint)
+    if removed is not None and removed.id != peer.id:
+        raise Conflict(
+            f"the newest key of {peer.name!r}, {key.fingerprint.grouped}, is that of a peer that was removed",
+            hint=f"`tukar peer remove {peer.name}`, and add the hub anew by that key",
+        )
     _note_earlier(tx, peer, document)
     tx.execute(sa.update(peers).where(peers.c.id == peer.id).values(fingerprint=key.fingerprint, public_key=str(key)))
     return replace(peer, public_key=key)

@@ -147,11 +147,11 @@ class Receiver:
         return body
 
 
-def connection_to(scheme: str, host: str, port: int | None, patience: float = _TIMEOUT) -> HTTPConnection:
-    """A connection, not yet made, that is given up when nothing has come for ``patience`` seconds."""
+def connection_to(scheme: str, host: str, port: int | None) -> HTTPConnection:
+    """A connection, not yet made, that is given up when nothing has come for a minute."""
     if scheme == "https":
-        return HTTPSConnection(host, port, timeout=patience, context=trusted_authorities())
-    return HTTPConnection(host, port, timeout=patience)
+        return HTTPSConnection(host, port, timeout=_TIMEOUT, context=trusted_authorities())
+    return HTTPConnection(host, port, timeout=_TIMEOUT)
 
 
 def _joined(address: str, location: str) -> str:

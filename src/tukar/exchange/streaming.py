@@ -1,4 +1,4 @@
-"""Long bodies to and from a hub, over a connection of their own, each once: who calls goes on where it was cut.
+"""Requests to a hub over a connection of their own, each once: who calls goes on where it was cut, or asks again.
 
 The standard library's client, as in ``receiving``: it costs a fifth of what httpx does for each byte.
 """
@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 
 from tukar.errors import TukarError, Unavailable
 from tukar.exchange.endpoint import Endpoint, origin
-from tukar.exchange.http import AGENT, error_of, retry_after, unreachable
+from tukar.exchange.http import AGENT, Reply, error_of, retry_after, unreachable
+from tukar.exchange.lines import line_to
+from tukar.exchange.patience import Patience
 from tukar.exchange.receiving import Cut, connection_to
-
-PATIENCE: Final = 60.0
-"""Seconds without a byte after which a hub is given up."""
+from tukar.exchange.replies import malformed
 
 _PIECE: Final = 256 << 10
 _ERROR_LIMIT: Final = 1 << 20
@@ -26,18 +26,49 @@ _ERROR_LIMIT: Final = 1 << 20
 
 @contextmanager
 def posted(
-    endpoint: Endpoint, path: str, headers: Mapping[str, str], body: bytes, patience: float = PATIENCE
+    endpoint: Endpoint, path: str, headers: Mapping[str, str], body: bytes, patience: Patience | None = None
 ) -> Iterator[Iterator[bytes]]:
     """POST a body; the answer piece by piece. Redirects are not followed.
 
-    Cut if the connection ends before the answer does, or nothing comes for ``patience`` seconds; then, too, while the
-    pieces are drawn. Otherwise the hub's errors as those of ``tukar.errors``.
+    Cut if the connection ends before the answer does, or the patience; by default, if nothing comes for a minute. Then,
+    too, while the pieces are drawn. Otherwise the hub's errors as those of ``tukar.errors``.
     """
     connection = _connection(endpoint, patience)
     try:
-        _ask(connection, endpoint, path, headers, body)
+        _ask(connection, endpoint, "POST", path, headers, body)
         with _shut(connection.sock):  # which the connection may leave to the answer
-            yield _pieces(_answered(connection, endpoint, path), endpoint)
+            yield _pieces(_answered(connection, endpoint, path), endpoint, patience)
+    finally:
+        connection.close()
+
+
+def exchanged(
+    endpoint: Endpoint,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    patience: Patience,
+    limit: int,
+) -> Reply:
+    """A request and its whole answer, whatever its status. Redirects are not followed.
+
+    Cut if the connection ends before the answer does, or the patience; Invalid if it has more than ``limit`` bytes.
+    """
+    connection = _connection(endpoint, patience)
+    try:
+        _ask(connection, endpoint, method, path, headers, body)
+        try:
+            response = connection.getresponse()
+        except (OSError, HTTPException) as error:
+            raise Cut(unreachable(endpoint, error)) from error
+        with response:
+            told = bytearray()
+            for piece in _pieces(response, endpoint, patience):
+                told += piece
+                if len(told) > limit:
+                    raise malformed(f"it has more than {limit} bytes")
+            return Reply(response.status, _named(response), bytes(told))
     finally:
         connection.close()
 
@@ -92,9 +123,9 @@ def _answer(connection: HTTPConnection, endpoint: Endpoint, path: str) -> None:
         raise _failure(response, told, path)
 
 
-def _connection(endpoint: Endpoint, patience: float = PATIENCE) -> HTTPConnection:
+def _connection(endpoint: Endpoint, patience: Patience | None = None) -> HTTPConnection:
     scheme, host, port = origin(endpoint.url)
-    return connection_to(scheme, host or "", port, patience)
+    return connection_to(scheme, host or "", port) if patience is None else line_to(scheme, host or "", port, patience)
 
 
 @contextmanager
@@ -107,10 +138,17 @@ def _shut(line: socket.socket) -> Iterator[None]:
             line.shutdown(socket.SHUT_RDWR)
 
 
-def _ask(connection: HTTPConnection, endpoint: Endpoint, path: str, headers: Mapping[str, str], body: bytes) -> None:
+def _ask(
+    connection: HTTPConnection,
+    endpoint: Endpoint,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+) -> None:
     whole = {"User-Agent": AGENT, "Accept-Encoding": "identity", "Content-Type": "application/json", **headers}
     try:
-        connection.request("POST", urlsplit(endpoint.url).path + path, body, whole)
+        connection.request(method, urlsplit(endpoint.url).path + path, body, whole)
     except (OSError, HTTPException) as error:
         raise Cut(unreachable(endpoint, error)) from error
 
@@ -129,14 +167,22 @@ def _answered(connection: HTTPConnection, endpoint: Endpoint, path: str) -> HTTP
 
 
 def _failure(response: HTTPResponse, told: bytes, path: str) -> TukarError:
-    named = {name.lower(): value for name, value in response.headers.items()}
+    named = _named(response)
     failure = error_of(response.status, named, told, path)
     return Cut(failure, retry_after(named)) if isinstance(failure, Unavailable) else failure
 
 
-def _pieces(response: HTTPResponse, endpoint: Endpoint) -> Iterator[bytes]:
+def _named(response: HTTPResponse) -> Mapping[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+def _pieces(response: HTTPResponse, endpoint: Endpoint, patience: Patience | None) -> Iterator[bytes]:
+    """Where there is a patience, as they come: what is around them, as in chunks, earns nothing."""
+    read = response.read if patience is None else response.read1
     try:
-        while piece := response.read(_PIECE):
+        while piece := read(_PIECE):
+            if patience is not None:
+                patience.earn(len(piece))
             yield piece
     except (OSError, HTTPException) as error:
         raise Cut(unreachable(endpoint, error)) from error

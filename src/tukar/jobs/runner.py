@@ -8,7 +8,8 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Final, Self, TypeAlias
@@ -42,6 +43,7 @@ class Runner:
         clock: seconds since the epoch.
         owner: the name under which jobs are claimed; by default host, process and a random part.
         threads: how many jobs at a time.
+        at_once: of a kind, how many at a time; those that are not named may take every thread.
         lease_seconds: after how long without a sign of life others take a job over.
         poll_seconds: how often to look for jobs that others submitted, or that became due.
         retry_seconds: the pause after the first failed attempt; it doubles with each.
@@ -60,6 +62,7 @@ class Runner:
         clock: Clock = time.time,
         owner: str | None = None,
         threads: int = 1,
+        at_once: Mapping[str, int] | None = None,
         lease_seconds: float = 60.0,
         poll_seconds: float = 5.0,
         retry_seconds: float = queue.RETRY_SECONDS,
@@ -78,6 +81,9 @@ class Runner:
         self._pruned_at: float | None = None
         self._bell = Bell()
         self._stopping = threading.Event()
+        self._at_once = dict(at_once or {})
+        self._running: Counter[str] = Counter()
+        self._counting = threading.Lock()
         self._threads = [threading.Thread(target=self._work, name=f"jobs {n}", daemon=True) for n in range(threads)]
         self._check()
 
@@ -106,10 +112,16 @@ class Runner:
 
     def run_one(self) -> bool:
         """Do the next job that is due, in this thread; False if there is none."""
-        job = self._claim()
-        if job is None:
-            return False
-        self._do(job)
+        with self._counting:
+            job = self._claim([kind for kind in self._handlers if not self._is_full(kind)])
+            if job is None:
+                return False
+            self._running[job.kind] += 1
+        try:
+            self._do(job)
+        finally:
+            with self._counting:
+                self._running[job.kind] -= 1
         return True
 
     def __enter__(self) -> Self:
@@ -141,12 +153,15 @@ class Runner:
             logger.exception("the runner failed outside of a job; it goes on after %s s", self._poll_seconds)
         return False
 
-    def _claim(self) -> Job | None:
+    def _is_full(self, kind: str) -> bool:
+        return kind in self._at_once and self._running[kind] >= self._at_once[kind]
+
+    def _claim(self, kinds: Collection[str]) -> Job | None:
         with self._database.write() as tx:
             now = self._clock()
             self._prune(tx, now)
             schedule.submit_due(tx, self._recurring, now)
-            return queue.claim(tx, self._handlers.keys(), self._owner, now, self._lease_seconds)
+            return queue.claim(tx, kinds, self._owner, now, self._lease_seconds)
 
     def _prune(self, tx: Transaction, now: float) -> None:
         if self._pruned_at is None or not 0 <= now - self._pruned_at < _PRUNE_SECONDS:

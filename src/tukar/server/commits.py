@@ -18,6 +18,7 @@ from tukar.errors import Conflict, EntryNotFound, Invalid, Unsupported
 from tukar.objects.damage import damaged_files
 from tukar.objects.index import FreedMeanwhile
 from tukar.objects.sources import FileSource, SliceSource
+from tukar.server.checks import writer
 from tukar.server.errors import PreconditionFailed
 from tukar.server.limits import LANDINGS
 from tukar.server.repos import url
@@ -99,15 +100,9 @@ async def commit_endpoint(request: Request) -> Response:
     """Make a commit from lines of JSON: a header, then the operations."""
     if flag(request.query_params.get("create_pr")):
         raise Unsupported(_PULL_REQUESTS, hint="commit to 'main'")
-    await to_thread.run_sync(_check_may_write, request)
+    await to_thread.run_sync(writer, request)
     async with spooled(request, _BODY_LIMIT) as path:
         return await to_thread.run_sync(_commit, request, path, limiter=LANDINGS.get(request))
-
-
-def _check_may_write(request: Request) -> None:
-    who, where = identity(request), repo_id(request)
-    with hub(request).services.database.read() as tx:
-        writable(tx, who, where)
 
 
 def _commit(request: Request, path: Path) -> Response:
@@ -215,7 +210,7 @@ def validate_yaml(request: Request, value: Any) -> Response:
 _REPO: Final = "/api/{type:kind}/{namespace}/{name}"
 
 routes = [
-    Route(f"{_REPO}/preupload/{{revision}}", with_json(preupload), methods=["POST"]),
+    Route(f"{_REPO}/preupload/{{revision}}", with_json(preupload, check=writer), methods=["POST"]),
     Route(f"{_REPO}/commit/{{revision}}", commit_endpoint, methods=["POST"]),
-    Route("/api/validate-yaml", with_json(validate_yaml, _CARD_LIMIT), methods=["POST"]),
+    Route("/api/validate-yaml", with_json(validate_yaml, _CARD_LIMIT, lambda _: None), methods=["POST"]),
 ]

@@ -61,6 +61,13 @@ class TooLarge(errors.Invalid):
         super().__init__(f"the body has more than {limit} bytes, which is what was announced or is allowed")
 
 
+class TooSlow(errors.Unavailable):
+    """The body did not come within ``seconds``: 408."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the body did not come within {seconds:g} seconds")
+
+
 def response(error: errors.TukarError, headers: dict[str, str] | None = None) -> JSONResponse:
     """An error as stock clients understand it."""
     status, code = _look_up(error)
@@ -91,6 +98,8 @@ def _look_up(error: errors.TukarError) -> tuple[int, str | None]:
         return 416, None
     if isinstance(error, TooLarge):
         return 413, None
+    if isinstance(error, TooSlow):
+        return 408, None
     return next((status, code) for kind, status, code in _TABLE if isinstance(error, kind))
 
 
@@ -99,7 +108,9 @@ async def on_tukar_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, errors.TukarError)  # noqa: S101 - registered for nothing else
     if isinstance(error, errors.Corrupt) and not isinstance(error, NotAsAnnounced):
         _log.error("corrupt: %s", error.message)
-    extra = {"Content-Range": f"bytes */{error.size}"} if isinstance(error, RangeNotSatisfiable) else None
+    extra = {"Content-Range": f"bytes */{error.size}"} if isinstance(error, RangeNotSatisfiable) else {}
+    if isinstance(error, TooSlow):
+        extra["Connection"] = "close"  # the rest is not waited for
     return response(error, extra)
 
 

@@ -22,6 +22,7 @@ from tukar.types import Digest
 from tukar.usecases import swap_talk
 
 _TALK_LIMIT: Final = 32 << 20  # bytes: an offer of many repositories, and its acceptance
+_LAST_WORDS: Final = 64 << 10  # bytes of who is not trusted, and has nothing to say any more
 
 
 def talk(request: Request, peer: Peer, body: bytes) -> Response:
@@ -30,6 +31,13 @@ def talk(request: Request, peer: Peer, body: bytes) -> Response:
     statements = [Envelope.read(item) for item in items(asked.get("statements"), "statements")]
     answers = swap_talk.answer(hub(request).services, peer, _swap_id(request), statements)
     return JSONResponse({"statements": [envelope.value() for envelope in answers]})
+
+
+def _most(request: Request, peer: Peer) -> int:
+    """Bytes that a peer may say of a swap. A receipt, which still has to be heard of the revoked, lists every file."""
+    if peer.is_trusted or swap_talk.is_open(hub(request).services, peer, _swap_id(request)):
+        return _TALK_LIMIT
+    return _LAST_WORDS
 
 
 def objects(request: Request, peer: Peer, body: bytes) -> Response:
@@ -60,6 +68,6 @@ def _swap_id(request: Request) -> str:
 
 
 routes = [
-    Route(f"{SWAPS_PATH}/{{swap}}", from_acquaintance(talk, _TALK_LIMIT), methods=["POST"]),
+    Route(f"{SWAPS_PATH}/{{swap}}", from_acquaintance(talk, _most), methods=["POST"]),
     Route(f"{SWAPS_PATH}/{{swap}}/objects", from_peer(objects), methods=["POST"]),
 ]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
+from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -123,6 +124,7 @@ async def paths_info(request: Request) -> Response:
     """Those of the paths in the form that exist."""
     if request.headers.get("content-type", "").startswith("application/json"):
         raise Unsupported("paths-info takes a form", hint="send paths=...&paths=... url-encoded")
+    await to_thread.run_sync(identity, request)
     return await with_body(request, _FORM_LIMIT, lambda data: _paths_info(request, data))
 
 

@@ -25,7 +25,6 @@ from tukar.server import claims
 from tukar.server.limits import LANDINGS
 from tukar.server.requests import (
     base_url,
-    body,
     fields,
     hub,
     identity,
@@ -35,6 +34,7 @@ from tukar.server.requests import (
     spooled,
     text,
     whole_number,
+    with_body,
     with_json,
 )
 from tukar.usecases import publish
@@ -139,8 +139,7 @@ def _begin(spool: Path, upload_id: str) -> Path:
 async def complete(request: Request) -> Response:
     """All parts are here: put them together."""
     claim = claims.verify(request, PARTS, request.path_params["claim"])
-    data = await body(request, _COMPLETION_LIMIT)
-    return await to_thread.run_sync(_complete, request, claim, data, limiter=LANDINGS.get(request))
+    return await with_body(request, _COMPLETION_LIMIT, lambda data: _complete(request, claim, data), work=LANDINGS)
 
 
 def _complete(request: Request, claim: dict[str, Any], data: bytes) -> Response:

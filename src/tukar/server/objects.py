@@ -25,10 +25,10 @@ from tukar.objects.scopes import manifests_of
 from tukar.objects.stream import Start
 from tukar.server import errors
 from tukar.server.bodies import taken
+from tukar.server.checks import writer
 from tukar.server.info import page_of
 from tukar.server.limits import ARRIVALS, LANDINGS
 from tukar.server.requests import (
-    body,
     fields,
     hub,
     identity,
@@ -38,6 +38,7 @@ from tukar.server.requests import (
     repo_id,
     text,
     whole_number,
+    with_body,
     with_json,
 )
 from tukar.server.streams import PiecesResponse
@@ -109,8 +110,8 @@ async def write(request: Request) -> Response:
 
 async def make(request: Request) -> Response:
     """Files of the objects that were sent; answered once they are whole, and verified."""
-    data = await body(request, _JSON_LIMIT)
-    return await to_thread.run_sync(_make, request, data, limiter=LANDINGS.get(request))
+    await to_thread.run_sync(writer, request)
+    return await with_body(request, _JSON_LIMIT, lambda data: _make(request, data), work=LANDINGS)
 
 
 def _make(request: Request, data: bytes) -> Response:
@@ -167,7 +168,7 @@ _OBJECTS: Final = "/api/{type:kind}/{namespace}/{name}/objects"
 routes = [
     Route(f"{_OBJECTS}/files/{{revision}}", files),
     Route(f"{_OBJECTS}/read", with_json(read), methods=["POST"]),
-    Route(f"{_OBJECTS}/uploads/{{upload}}/missing", with_json(missing), methods=["POST"]),
+    Route(f"{_OBJECTS}/uploads/{{upload}}/missing", with_json(missing, check=writer), methods=["POST"]),
     Route(f"{_OBJECTS}/uploads/{{upload}}/write", write, methods=["POST"]),
     Route(f"{_OBJECTS}/uploads/{{upload}}/files", make, methods=["POST"]),
     Route(f"{_OBJECTS}/uploads/{{upload}}", end, methods=["DELETE"]),

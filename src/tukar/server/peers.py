@@ -11,6 +11,7 @@ from starlette.routing import Route
 from tukar.exchange.hubs import IDENTITY_PATH
 from tukar.exchange.identity import HubKey
 from tukar.exchange.peers import Peer
+from tukar.server.checks import administrator
 from tukar.server.info import date
 from tukar.server.requests import fields, hub, identity, param, text, with_json
 from tukar.signing import Fingerprint, IdentityDocument
@@ -104,8 +105,8 @@ routes = [
     Route(f"{IDENTITY_PATH}/keys", list_keys),
     Route(f"{IDENTITY_PATH}/rotate", rotate, methods=["POST"]),
     Route(_PEERS, list_peers),
-    Route(_PEERS, with_json(add_peer), methods=["POST"]),
-    Route(f"{_PEERS}/look", with_json(look), methods=["POST"]),
+    Route(_PEERS, with_json(add_peer, check=administrator), methods=["POST"]),
+    Route(f"{_PEERS}/look", with_json(look, check=administrator), methods=["POST"]),
     Route(f"{_PEERS}/{{peer}}", remove_peer, methods=["DELETE"]),
     Route(f"{_PEERS}/{{peer}}/refresh", refresh_peer, methods=["POST"]),
     Route(f"{_PEERS}/{{peer}}/revoke", revoke_peer, methods=["POST"]),

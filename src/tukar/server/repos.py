@@ -11,7 +11,7 @@ from starlette.routing import Route
 from tukar.catalog import rights, tokens
 from tukar.catalog.values import Identity, Repository
 from tukar.errors import Invalid
-from tukar.server import errors
+from tukar.server import checks, errors
 from tukar.server.requests import (
     PLURALS,
     base_url,
@@ -91,6 +91,6 @@ def url(request: Request, repository: Repository) -> str:
 
 routes = [
     Route("/api/whoami-v2", whoami),
-    Route("/api/repos/create", with_json(create), methods=["POST"]),
-    Route("/api/repos/delete", with_json(delete), methods=["DELETE"]),
+    Route("/api/repos/create", with_json(create, check=checks.user), methods=["POST"]),
+    Route("/api/repos/delete", with_json(delete, check=checks.user), methods=["DELETE"]),
 ]

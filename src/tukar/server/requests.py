@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import Any, Final
 from urllib.parse import unquote
 
-from anyio import to_thread
+from anyio import fail_after, to_thread
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,8 +21,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tukar.catalog.values import Identity
 from tukar.errors import Invalid, Unauthenticated
 from tukar.hub import Hub
-from tukar.server.errors import TooLarge
-from tukar.server.limits import BODIES
+from tukar.server.errors import TooLarge, TooSlow
+from tukar.server.limits import BODIES, Limit
 from tukar.storage.oserrors import os_errors_unavailable
 from tukar.types import RepoId, RepoType
 from tukar.usecases import accounts
@@ -31,6 +31,7 @@ _TYPES: Final[dict[str, RepoType]] = {"models": "model", "datasets": "dataset", 
 PLURALS: Final[dict[RepoType, str]] = {value: key for key, value in _TYPES.items()}
 _JSON_LIMIT: Final = 4 << 20
 _LARGE: Final = 128 << 10  # bytes of a body that is parsed; most are far smaller
+_PATIENCE: Final = 600.0  # seconds until a body that is parsed is cut off
 _BAD_TOKEN: Final = "Invalid credentials in Authorization header"  # noqa: S105 - clients look for these very words
 _BUFFER: Final = 256 << 10  # for each upload under way, and clients send up to 64 at once
 
@@ -124,17 +125,6 @@ def base_url(request: Request) -> str:
     return hub(request).config.public_url.rstrip("/") or str(request.base_url).rstrip("/")
 
 
-async def body(request: Request, limit: int) -> bytes:
-    """The body; TooLarge if it has more than ``limit`` bytes."""
-    pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > limit:
-            raise TooLarge(limit)
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
 def parse_json(data: bytes) -> Any:
     """JSON (RFC 8259), null for nothing; Invalid for anything else."""
     try:
@@ -196,9 +186,13 @@ async def spooled(request: Request, limit: int) -> AsyncIterator[Path]:
 
 async def spool_to(request: Request, path: Path, limit: int) -> int:
     """Write the body to a file, a little at a time; returns its size. TooLarge beyond ``limit`` bytes."""
+    return await _spool(request.stream(), path, limit)
+
+
+async def _spool(pieces: AsyncIterator[bytes], path: Path, limit: int) -> int:
     size, buffer = 0, bytearray()
     with os_errors_unavailable("take in a request's body"), path.open("wb", buffering=0) as file:
-        async for piece in request.stream():
+        async for piece in pieces:
             size += len(piece)
             if size > limit:
                 raise TooLarge(limit)
@@ -227,19 +221,61 @@ def _spool_file(folder: Path) -> Iterator[Path]:
 
 
 Answer = Callable[[Request, Any], Response]
+Check = Callable[[Request], object]
 
 
-def with_json(answer: Answer, limit: int = _JSON_LIMIT) -> Callable[[Request], Any]:
-    """An endpoint that takes a JSON body of at most ``limit`` bytes, parsed and answered in a thread."""
+def with_json(answer: Answer, limit: int = _JSON_LIMIT, check: Check = identity) -> Callable[[Request], Any]:
+    """An endpoint that takes a JSON body of at most ``limit`` bytes, parsed and answered in a thread.
+
+    Before the body is read, ``check`` raises for whoever may not send one; by default, for who shows a wrong token.
+    """
 
     async def endpoint(request: Request) -> Response:
+        await to_thread.run_sync(check, request)
         return await with_body(request, limit, lambda data: answer(request, parse_json(data)))
 
     return endpoint
 
 
-async def with_body(request: Request, limit: int, answer: Callable[[bytes], Response]) -> Response:
-    """What ``answer`` gives, in a thread, for the body; TooLarge beyond ``limit`` bytes."""
-    data = await body(request, limit)
-    limiter = BODIES.get(request) if len(data) > _LARGE else None
-    return await to_thread.run_sync(answer, data, limiter=limiter)
+async def with_body(
+    request: Request,
+    limit: int,
+    answer: Callable[[bytes], Response],
+    seconds: float = _PATIENCE,
+    work: Limit | None = None,
+) -> Response:
+    """What ``answer`` gives, in a thread, for the body. TooLarge beyond ``limit`` bytes, TooSlow after ``seconds``.
+
+    A large body is in memory only once all of it has come and it is its turn: until then it is in a file.
+
+    Args:
+        work: how many are answered at once; by default as few as large bodies need, if it is one.
+    """
+    with _spool_file(hub(request).spool) as path:
+        try:
+            with fail_after(seconds):
+                small = await _taken(request, path, limit)
+        except TimeoutError:
+            raise TooSlow(seconds) from None
+        if small is not None:
+            return await to_thread.run_sync(answer, small, limiter=work.get(request) if work else None)
+        return await to_thread.run_sync(lambda: answer(path.read_bytes()), limiter=(work or BODIES).get(request))
+
+
+async def _taken(request: Request, path: Path, limit: int) -> bytes | None:
+    """A small body; a large one goes to the file."""
+    pieces, head = request.stream(), bytearray()
+    async for piece in pieces:
+        head += piece
+        if len(head) > min(limit, _LARGE):
+            break
+    else:
+        return bytes(head)
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield bytes(head)
+        async for piece in pieces:
+            yield piece
+
+    await _spool(whole(), path, limit)
+    return None

@@ -13,6 +13,7 @@ from tukar.errors import Invalid
 from tukar.exchange.offers import Item, Reference
 from tukar.exchange.sentences import explain
 from tukar.exchange.states import Role
+from tukar.server.checks import administrator
 from tukar.server.info import date
 from tukar.server.requests import (
     boolean,
@@ -181,10 +182,10 @@ _API: Final = "/api/tukar"
 
 routes = [
     Route(f"{_API}/swaps", listing),
-    Route(f"{_API}/swaps", with_json(offer), methods=["POST"]),
+    Route(f"{_API}/swaps", with_json(offer, check=administrator), methods=["POST"]),
     Route(f"{_API}/swaps/{{swap}}", get),
-    Route(f"{_API}/swaps/{{swap}}/accept", with_json(accept), methods=["POST"]),
-    Route(f"{_API}/swaps/{{swap}}/refuse", with_json(refuse), methods=["POST"]),
-    Route(f"{_API}/swaps/{{swap}}/cancel", with_json(cancel), methods=["POST"]),
+    Route(f"{_API}/swaps/{{swap}}/accept", with_json(accept, check=administrator), methods=["POST"]),
+    Route(f"{_API}/swaps/{{swap}}/refuse", with_json(refuse, check=administrator), methods=["POST"]),
+    Route(f"{_API}/swaps/{{swap}}/cancel", with_json(cancel, check=administrator), methods=["POST"]),
     Route(f"{_API}/{{type:kind}}/{{namespace}}/{{name}}/receipts", receipts),
 ]

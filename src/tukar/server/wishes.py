@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tukar.exchange.requests import Entry, Evaluation, Wish
+from tukar.server.checks import administrator
 from tukar.server.info import date
 from tukar.server.requests import fields, flag, hub, identity, param, text, whole_number, with_json
 from tukar.usecases import request as usecase
@@ -80,7 +81,7 @@ def _shown(request: Request, entry: Entry) -> Response:
 
 routes = [
     Route(_REQUESTS, listing),
-    Route(_REQUESTS, with_json(make), methods=["POST"]),
+    Route(_REQUESTS, with_json(make, check=administrator), methods=["POST"]),
     Route(f"{_REQUESTS}/{{request}}", get),
     Route(f"{_REQUESTS}/{{request}}", withdraw, methods=["DELETE"]),
 ]

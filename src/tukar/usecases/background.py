@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Final
 
 from tukar.config import Config
@@ -23,8 +24,8 @@ from tukar.usecases.swap_steps import JOB as SWAP
 
 CHECK: Final = "check"
 GC: Final = "gc"
-THREADS: Final = 3
-"""Jobs at a time: one of upkeep, the others for swaps and for following peers."""
+AT_ONCE: Final[Mapping[str, int]] = {CHECK: 1, GC: 1, peer.FOLLOW: 1, SWAP: 4}
+"""Jobs of a kind at a time. Each has a thread, so that no kind waits for another: peers may be slow."""
 _FAULTS_KEPT: Final = 200
 _LONGEST: Final = 1e12
 
@@ -35,7 +36,7 @@ def handlers(services: Services, config: Config) -> Mapping[str, Handler]:
     """Who does which kind of job."""
 
     turns = Turns()
-    upkeep = threading.Lock()  # one at a time: swaps go on meanwhile
+    upkeep = threading.Lock()  # one at a time
 
     def run_check(context: JobContext) -> Json:
         with upkeep:
@@ -48,7 +49,7 @@ def handlers(services: Services, config: Config) -> Mapping[str, Handler]:
             return asdict(collect(services, grace, window))
 
     def run_swap(context: JobContext) -> Json:
-        return drive_in_turn(services, meet, context, turns, config.swap_pause)
+        return drive_in_turn(services, partial(meet, checkpoint=context.checkpoint), context, turns, config.swap_pause)
 
     def run_follow(context: JobContext) -> Json:
         return peer.follow_all(services, context)

@@ -13,10 +13,10 @@ from tukar.exchange import identity as identities
 from tukar.exchange import peers
 from tukar.exchange.endpoint import checked, origin
 from tukar.exchange.hubs import fetch_identity
+from tukar.exchange.patience import EXCHANGE, Checkpoint
 from tukar.exchange.peers import Peer
-from tukar.exchange.streaming import PATIENCE
 from tukar.jobs import queue
-from tukar.jobs.context import JobContext
+from tukar.jobs.context import Interrupted, JobContext
 from tukar.jobs.values import OPEN, Json
 from tukar.signing import Fingerprint, IdentityDocument
 from tukar.usecases import swap
@@ -26,7 +26,7 @@ from tukar.usecases.services import Services
 FOLLOW: Final = "follow"
 FOLLOW_EVERY: Final = 60.0
 """Seconds, at least, from one time that the peers are asked for their keys because of a stranger to the next."""
-_PATIENCE: Final = 10.0  # seconds without an answer of one, so that the others are not kept waiting
+_PATIENCE: Final = 10.0  # seconds for each of them, so that the others are not kept waiting
 
 _log = logging.getLogger(__name__)
 
@@ -89,15 +89,17 @@ def refresh(services: Services, identity: Identity, name: str) -> Peer:
     return follow(services, peer)
 
 
-def follow(services: Services, peer: Peer, patience: float = PATIENCE) -> Peer:
+def follow(services: Services, peer: Peer, seconds: float = EXCHANGE, checkpoint: Checkpoint = lambda: None) -> Peer:
     """Ask a peer for its identity, and follow it to its newest key. For background jobs as well.
+
+    It may take so many seconds; ``checkpoint`` is called several times in each.
 
     Raises:
         Refused: nothing shows that its key follows the one that is known; or it was removed.
         Conflict: it has a key that another peer has or had.
         Unavailable: it does not answer.
     """
-    document = fetch_identity(peer.url, patience)
+    document = fetch_identity(peer.url, seconds, checkpoint)
     with services.database.write() as tx:
         followed = peers.follow(tx, peers.by_id(tx, peer.id), document)
     if followed.public_key != peer.public_key:
@@ -125,17 +127,24 @@ def wonder(services: Services) -> None:
 
 
 def follow_all(services: Services, context: JobContext) -> Json:
-    """The job: ask every trusted peer for its identity, and follow those that have a new key; their names."""
+    """The job: ask every trusted peer for its identity, and follow those that have a new key; their names.
+
+    Whatever becomes of one of them, the others are asked.
+    """
     with services.database.read() as tx:
         asked = _trusted(tx)
     followed: list[str] = []
     for peer in asked:
         context.checkpoint()
         try:
-            if follow(services, peer, _PATIENCE).public_key != peer.public_key:
+            if follow(services, peer, _PATIENCE, context.checkpoint).public_key != peer.public_key:
                 followed.append(peer.name)
         except TukarError as error:
             _log.info("whether the peer %s has a new key could not be learnt: %s", peer.name, error.message)
+        except Interrupted:
+            raise
+        except Exception:
+            _log.exception("whether the peer %s has a new key could not be learnt", peer.name)
     return {"followed": followed}
 
 

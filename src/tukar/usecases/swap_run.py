@@ -12,6 +12,7 @@ from tukar.errors import Conflict, Corrupt, Invalid, NotFound, TukarError, Unava
 from tukar.exchange import identity, peers, protocol, swaps
 from tukar.exchange.hubs import HubClient
 from tukar.exchange.local import Announced
+from tukar.exchange.patience import Checkpoint
 from tukar.exchange.peers import Peer
 from tukar.exchange.remote import Source
 from tukar.exchange.replies import OutdatedKey
@@ -33,7 +34,10 @@ IDLE: Final = 7 * 86_400.0
 """Seconds without any progress after which an accepted swap is given up, where that is still possible."""
 PAUSE: Final = 2.0
 """Seconds until a swap is looked at again, at first: longer, the longer nothing has happened."""
+TURN: Final = 600.0
+"""Seconds of fetching, without a break, after which other swaps go first."""
 _LATE, _GROWTH = 300.0, 0.2
+_NEXT: Final = 10.0  # seconds, at most, until a swap is looked at again whose peer was busy with another one
 _TRIES: Final = 3
 _WATCH: Final = 1.0  # seconds between two looks at whether what comes is still wanted
 _LOOK: Final = 0.2  # seconds, in a pause, between two looks at whether to stop
@@ -50,15 +54,17 @@ class PeerHub(Protocol):
 
 
 @contextmanager
-def meet(services: Services, peer: Peer) -> Iterator[PeerHub]:
-    """Reach a peer over HTTP. Where it has a new key, it is followed before OutdatedKey is raised."""
+def meet(services: Services, peer: Peer, checkpoint: Checkpoint = lambda: None) -> Iterator[PeerHub]:
+    """Reach a peer over HTTP. Where it has a new key, it is followed before OutdatedKey is raised.
+
+    ``checkpoint`` is called several times a second; what it raises ends what is under way.
+    """
     with services.database.read() as tx:
         key = identity.current(tx)
     try:
-        with HubClient(peer.url, key, peer.fingerprint, services.clock) as client:
-            yield SwapClient(client)
+        yield SwapClient(HubClient(peer.url, key, peer.fingerprint, services.clock, checkpoint=checkpoint))
     except OutdatedKey:
-        follow(services, peer)
+        follow(services, peer, checkpoint=checkpoint)
         raise
 
 
@@ -67,35 +73,43 @@ Meet = Callable[[Services, Peer], AbstractContextManager[PeerHub]]
 
 
 class Turns:
-    """The swaps that this process is at: each by one job at a time."""
+    """The peers that this process is at: with each by one job at a time, so that a slow one holds no more than that."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._taken: set[str] = set()
+        self._taken: set[int] = set()
 
     @contextmanager
-    def take(self, swap_id: str) -> Iterator[bool]:
-        """Whether nobody else is at that swap; then nobody else is until the context is left."""
+    def take(self, peer_id: int) -> Iterator[bool]:
+        """Whether nobody else is at that peer; then nobody else is until the context is left."""
         with self._lock:
-            free = swap_id not in self._taken
-            self._taken.add(swap_id)
+            free = peer_id not in self._taken
+            self._taken.add(peer_id)
         try:
             yield free
         finally:
             if free:
                 with self._lock:
-                    self._taken.remove(swap_id)
+                    self._taken.remove(peer_id)
+
+
+class _TurnOver(Exception):
+    """What is fetched has taken long, and others wait: it goes on later, where it is."""
 
 
 def drive_in_turn(services: Services, meet: Meet, context: JobContext, turns: Turns, soonest: float) -> Json:
-    """The job, unless another one is at that swap: then it is looked at once more after that."""
+    """The job, unless another one is at a swap with the same peer: then it is looked at again soon after."""
     swap_id = str(context.payload["swap"])
-    with turns.take(swap_id) as free:
+    record = _load(services, swap_id)
+    if record is None:
+        return {}
+    with turns.take(record.peer_id) as free:
         if free:
             return drive(services, meet, context, soonest)
     now = services.clock()
+    pause = min(_pause(record, now, soonest), max(soonest, _NEXT))
     with services.database.write() as tx:
-        wake(tx, swap_id, now, run_at=now + soonest)
+        wake(tx, swap_id, now, run_at=now + pause)
     return {}
 
 
@@ -106,20 +120,28 @@ def drive(services: Services, meet: Meet, context: JobContext, soonest: float = 
     """
     swap_id = str(context.payload["swap"])
     record = _load(services, swap_id)
-    while record is not None:
-        before = record
-        record = _once(services, meet, context, before)
-        if record is None or record.swap == before.swap:
-            break
+    try:
+        while record is not None:
+            before = record
+            record = _once(services, meet, context, before)
+            if record is None or record.swap == before.swap:
+                break
+        over = False
+    except _TurnOver:
+        record, over = _load(services, swap_id), True
     if record is None:
         return {}
     sweep(services, record)
     if record.is_open or not record.swap.settled:
         now = services.clock()
-        pause = min(max(soonest, (now - record.changed_at) * _GROWTH), _LATE)
         with services.database.write() as tx:
+            pause = max(soonest, _NEXT) if over else _pause(record, now, soonest)
             wake(tx, swap_id, now, run_at=now + pause)
     return {"state": record.swap.state.value, "error": record.error}
+
+
+def _pause(record: Record, now: float, soonest: float) -> float:
+    return min(max(soonest, (now - record.changed_at) * _GROWTH), _LATE)
 
 
 def _load(services: Services, swap_id: str) -> Record | None:
@@ -250,7 +272,7 @@ def _receive_files(
     def wait(seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            context.checkpoint()
+            progress.check()
             time.sleep(min(left, _LOOK))
 
     try:
@@ -281,6 +303,7 @@ class _Progress:
             self.moved = swaps.moved(tx, record.id)
         self._came = self._noted = 0
         self._noted_at = time.monotonic()
+        self._over_at = self._noted_at + TURN
 
     def plan(self, left: int) -> None:
         """So many bytes are still to come."""
@@ -292,9 +315,15 @@ class _Progress:
         """So many bytes have come. Conflict if the swap has ended, or its time has run out."""
         self._came += size
         self._context.progress(self._came, self._total, note=f"swap {self._swap_id[:12]}")
-        self._context.checkpoint()
+        self.check()
         if time.monotonic() >= self._noted_at + _WATCH and not self.note():
             raise Conflict("the swap ended while something was still coming")
+
+    def check(self) -> None:
+        """Return if it may go on. Raises as the context's checkpoint, and `_TurnOver`."""
+        self._context.checkpoint()
+        if time.monotonic() >= self._over_at:
+            raise _TurnOver
 
     def note(self) -> bool:
         """Store it, for whoever asks how the swap stands; whether the swap still waits for what comes."""

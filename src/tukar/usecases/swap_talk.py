@@ -50,6 +50,13 @@ def answer(services: Services, peer: Peer, swap_id: str, statements: Sequence[En
         return view(tx, _get(tx, peer, swap_id))
 
 
+def is_open(services: Services, peer: Peer, swap_id: str) -> bool:
+    """Whether there is that swap with that peer, and something is still to be said of it."""
+    with services.database.read() as tx:
+        record = _find(tx, peer, swap_id)
+    return record is not None and (record.is_open or not record.swap.settled)
+
+
 def view(tx: Transaction, record: Record) -> list[Envelope]:
     """What this hub says of a swap in the state that it is in."""
     return say(tx, record, protocol.view(record.swap))

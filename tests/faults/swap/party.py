@@ -28,7 +28,7 @@ from tukar.usecases import commit, fetch, publish, repositories, swap, swap_talk
 from tukar.usecases.commit import LargeFile, RegularFile, Request
 from tukar.usecases.services import Services
 from tukar.usecases.swap import Proposal
-from tukar.usecases.swap_run import drive
+from tukar.usecases.swap_run import PAUSE, Turns, drive, drive_in_turn
 
 START = 1_700_000_000.0
 CARD = b"---\nlicense: apache-2.0\nbase_model: acme/base\n---\n# A model\n"
@@ -113,9 +113,11 @@ class Party:
 
     def run(self, swap_id: str) -> None:
         """What the job does, once."""
-        ignored: Any = lambda *_, **__: None  # noqa: E731
-        context: Any = SimpleNamespace(payload={"swap": swap_id}, progress=ignored, checkpoint=ignored)
-        drive(self.services, self._meet, context)
+        drive(self.services, self._meet, _context(swap_id))
+
+    def run_in_turn(self, swap_id: str, turns: Turns) -> None:
+        """What the job does, while others may be at work."""
+        drive_in_turn(self.services, self._meet, _context(swap_id), turns, PAUSE)
 
     def _meet(self, _: Services, peer: Peer) -> AbstractContextManager[Wire]:
         @contextmanager
@@ -144,6 +146,11 @@ class Party:
         assert found.entry is not None
         reader = fetch.open_entry(self.services, found.entry)
         return reader.read(0, reader.size)
+
+
+def _context(swap_id: str) -> Any:
+    ignored: Any = lambda *_, **__: None  # noqa: E731
+    return SimpleNamespace(payload={"swap": swap_id}, progress=ignored, checkpoint=ignored)
 
 
 def fetchable(services: Services, user_id: int, data: bytes) -> str:
