@@ -168,3 +168,32 @@ def test_a_thread_outlives_the_errors_of_handlers(database: Database, clock: Clo
     with Runner(database, {"bad": fail, "greet": lambda _: 1}, clock=clock):
         wait_until(lambda: look(database, good).state == "done")
     assert look(database, bad).state == "failed"
+
+
+def test_a_kind_takes_no_more_threads_than_it_may(database: Database, clock: Clock) -> None:
+    """However many jobs of it wait, there is a thread for the others."""
+    end, begun = threading.Event(), Counter[str]()
+
+    def stay(context: JobContext) -> Json:
+        begun[context.job.kind] += 1
+        return end.wait(30)
+
+    slow = [submit(database, kind="slow", priority=9) for _ in range(5)]
+    handlers = {"slow": stay, "greet": lambda _: "hello"}
+    with Runner(database, handlers, clock=clock, threads=3, at_once={"slow": 2}, poll_seconds=0.01):
+        wait_until(lambda: begun["slow"] == 2)
+        for _ in range(3):
+            greeting = submit(database)
+            wait_until(lambda: look(database, greeting).state == "done")  # noqa: B023 - it ends within the round
+        assert [look(database, job_id).state for job_id in slow] == ["running"] * 2 + ["queued"] * 3
+        end.set()
+        wait_until(lambda: all(look(database, job_id).state == "done" for job_id in slow))
+
+
+def test_a_kind_whose_job_failed_has_its_thread_again(database: Database, clock: Clock) -> None:
+    def fail(_: JobContext) -> Json:
+        raise ValueError("no")
+
+    ids = [submit(database, kind="bad", max_attempts=1) for _ in range(3)]
+    with Runner(database, {"bad": fail}, clock=clock, threads=2, at_once={"bad": 1}, poll_seconds=0.01):
+        wait_until(lambda: all(look(database, job_id).state == "failed" for job_id in ids))

@@ -21,7 +21,7 @@ def answering(answer: bytes) -> Iterator[str]:
         while client.recv(65536):
             pass
 
-    with _accepting(say) as url:
+    with busy_with(say) as url:
         yield url
 
 
@@ -40,7 +40,7 @@ def behind_prefix(url: str, prefix: str) -> Iterator[str]:
             threading.Thread(target=_pump, args=(client, server)).start()
             _pump(server, client)
 
-    with _accepting(pass_on) as address:
+    with busy_with(pass_on) as address:
         yield address + prefix
 
 
@@ -53,7 +53,8 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 
 @contextmanager
-def _accepting(take: Callable[[socket.socket], None]) -> Iterator[str]:
+def busy_with(take: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server that does this with each connection, one after another."""
     listener = listen()
 
     def accept() -> None:
