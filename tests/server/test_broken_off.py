@@ -77,6 +77,56 @@ def test_a_json_body_without_an_end_is_ended(site: Site) -> None:
     assert answer.status_code == 413
 
 
+def unfinished(site: Site, path: str, headers: dict[str, str], some: bytes) -> socket.socket:
+    """A connection on which a request of 3 MB has begun, with some of its body."""
+    url = httpx.URL(site.url)
+    connection = socket.create_connection((url.host, url.port), timeout=30)
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: hub",
+        "Content-Length: 3000000",
+        *(f"{k}: {v}" for k, v in headers.items()),
+    ]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode() + some)
+    return connection
+
+
+NEEDS_A_USER = [
+    "/api/repos/create",
+    "/api/models/{repository}/preupload/main",
+    "/api/models/{repository}/objects/uploads/" + "0" * 64 + "/missing",
+    "/api/models/{repository}/objects/uploads/" + "0" * 64 + "/files",
+    "/api/tukar/users",
+    "/api/tukar/peers",
+    "/api/tukar/swaps",
+    "/api/tukar/requests",
+    "/api/tukar/jobs",
+]
+
+
+@pytest.mark.parametrize("path", NEEDS_A_USER)
+def test_who_may_not_send_a_body_is_told_before_it_comes(site: Site, path: str) -> None:
+    path = path.format(repository=site.repository())
+    for headers in ({}, {"Authorization": "Bearer nobody-s"}):
+        with unfinished(site, path, headers, b"") as connection:
+            assert connection.recv(12) in (b"HTTP/1.1 401", b"HTTP/1.1 403")
+
+
+def test_a_large_body_waits_in_a_file_and_not_in_memory(site: Site) -> None:
+    """For however long it takes to come: what it holds is a place on the disk."""
+    before = site.spooled()
+    with unfinished(site, "/api/repos/create", site.headers("alice"), b" " * 1_000_000):
+        until(lambda: sum(path.stat().st_size for path in set(site.spooled()) - set(before)) >= 700_000)
+    until(lambda: site.spooled() == before)
+
+
+def test_a_large_body_is_answered_like_a_small_one(site: Site) -> None:
+    before = site.spooled()
+    body = b" " * 1_000_000 + b'{"name": "spacious"}'
+    assert site.post("/api/repos/create", "alice", content=body).status_code == 200
+    assert site.spooled() == before
+
+
 def test_a_line_of_a_commit_has_an_end(site: Site) -> None:
     def line() -> Iterator[bytes]:
         yield b'{"key": "header", "value": {"summary": "'

@@ -162,3 +162,15 @@ def test_a_peer_that_was_revoked(villain: Villain, victim: Victim) -> None:
     finally:
         with victim.services.database.write() as tx:
             tx.execute(peer_rows.update().values(state="trusted"))
+
+
+def test_who_was_revoked_may_say_little_except_of_swaps_that_have_not_ended(villain: Villain, victim: Victim) -> None:
+    """A receipt lists every file, and whoever waits for it must hear it from the revoked too."""
+    open_one, ended = villain.offered(villain.item()), villain.offered(villain.item())
+    assert victim.site.post("/api/tukar/peers/villain/revoke", "admin").status_code == 200
+    assert villain.say(ended.swap, villain.ending(ended.swap)).status_code == 200
+    body = json.dumps(body_of()).encode() + b" " * (64 << 10)
+    told = {
+        swap: villain.post(f"{SWAPS_PATH}/{swap}", body).status_code for swap in (open_one.swap, ended.swap, "0" * 64)
+    }
+    assert told == {open_one.swap: 200, ended.swap: 413, "0" * 64: 413}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ from tukar.exchange.handovers import Handover
 from tukar.exchange.offers import Reference
 from tukar.exchange.requests import Wish
 from tukar.exchange.states import State
-from tukar.jobs import queue
+from tukar.jobs import Job, queue
 from tukar.objects.tables import held_files, held_objects
 from tukar.signing import SigningKey
 from tukar.testing.models import tiny_safetensors
@@ -518,3 +519,40 @@ def test_a_stranger_knows_of_no_swap(hubs: tuple[Party, Party]) -> None:
     with pytest.raises(NotFound):
         swap_talk.serve(theirs.services, stranger, swap_id, [], None)
     assert len(theirs.services.database.faults()) == 0
+
+
+def test_only_who_is_trusted_is_handed_anything(hubs: tuple[Party, Party]) -> None:
+    """Also where a peer was revoked after it was looked up, or its swap has not been cancelled yet."""
+    ours, theirs = hubs
+    swap_id = accepted(ours, theirs)
+    ours.run(swap_id)
+    (file, *_) = ours.record(swap_id).given[0].files
+    known = ours.peer("theirs")
+    assert swap_talk.serve(ours.services, known, swap_id, [file.manifest], None).size
+    for state in ("revoked", "removed"):
+        with pytest.raises(NotFound, match="can be fetched"):
+            swap_talk.serve(ours.services, replace(known, state=state), swap_id, [file.manifest], None)  # type: ignore[arg-type]
+
+
+def test_fetching_for_long_lets_other_swaps_go_first(
+    hubs: tuple[Party, Party], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = hubs
+    swap_id = accepted(ours, theirs)
+    ours.run(swap_id)
+    monkeypatch.setattr(swap_run, "TURN", 0.0)
+    visits = 0
+    while theirs.record(swap_id).swap.state is State.ACCEPTED:
+        theirs.run(swap_id)
+        visits += 1
+        assert [job.state for job in jobs_of(theirs, swap_id)] == ["queued"], "it goes on later"
+        assert visits < 100, "each visit brings it further"
+    assert visits > 1
+    settle(hubs, swap_id)
+    assert [party.record(swap_id).swap.state for party in hubs] == [State.PUBLISHED] * 2
+    assert theirs.record(swap_id).error is None
+
+
+def jobs_of(party: Party, swap_id: str) -> list[Job]:
+    with party.services.database.read() as tx:
+        return [job for job in queue.listing(tx, kinds=["swap"]) if job.payload["swap"] == swap_id]
