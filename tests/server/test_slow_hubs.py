@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tukar.errors import Unavailable
-from tukar.exchange import hubs
+from tukar.exchange import hubs, lines
 from tukar.exchange.hubs import HubClient, fetch_identity
-from tukar.exchange.patience import LEAST_RATE, Patience
+from tukar.exchange.patience import LEAST_RATE, LOOK, Patience
 from tukar.exchange.receiving import Cut
 from tukar.signing import SigningKey
 
@@ -60,6 +68,12 @@ def dripping(first: bytes, drop: bytes) -> Iterator[str]:
             yield url
         finally:
             over.set()
+
+
+def drain(client: socket.socket) -> None:
+    """Until the other side hangs up: to close before would take back what is still on its way."""
+    while client.recv(65536):
+        pass
 
 
 def client_of(url: str, seconds: float, checkpoint: Callable[[], None] = lambda: None) -> HubClient:
@@ -136,6 +150,7 @@ def drawn_one_by_one(piece: bytes, count: int, monkeypatch: pytest.MonkeyPatch) 
         for _ in range(count):
             turn.acquire()
             client.sendall(piece)
+        drain(client)
 
     with busy_with(serve) as url, ExitStack() as stack:
         stack.callback(turn.release, count)
@@ -158,6 +173,83 @@ def test_a_stream_that_is_too_slow_is_cut(monkeypatch: pytest.MonkeyPatch) -> No
         drawn_one_by_one(b"x" * (LEAST_RATE // 2), 500, monkeypatch)
 
 
+# TLS
+
+
+@pytest.fixture
+def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """What a hub at 127.0.0.1 shows, and this machine trusts."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a hub")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+    addresses = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    certificate = made.add_extension(addresses, critical=False).sign(key, hashes.SHA256())
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem = certificate.public_bytes(plain[0])
+    (tmp_path / "pem").write_bytes(pem + key.private_bytes(*plain))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "pem")
+    monkeypatch.setattr(lines, "trusted_authorities", lambda: ssl.create_default_context(cadata=pem.decode()))
+    return context
+
+
+def test_a_hub_behind_tls_is_spoken_to_alike(identity: ssl.SSLContext) -> None:
+    said: list[bytes] = []
+
+    def answer(client: socket.socket) -> None:
+        with identity.wrap_socket(client, server_side=True) as secured:
+            said.append(secured.recv(65536))
+            secured.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n")
+            threading.Event().wait(2 * LOOK)  # so that the other side looks again in between
+            secured.sendall(b"x" * 300_000)
+            drain(secured)
+
+    with busy_with(answer) as url:
+        https = url.replace("http:", "https:")
+        assert client_of(https, 60).get("/x").body == b"x" * 300_000
+        assert drawn(client_of(https, 60)) == b"x" * 300_000
+    host = url.removeprefix("http://").encode()
+    assert all(f"Host: {host.decode()}".encode() in each for each in said)
+
+
+def test_a_hub_that_drips_behind_tls_is_given_up(identity: ssl.SSLContext) -> None:
+    over = threading.Event()
+
+    def drip(client: socket.socket) -> None:
+        with identity.wrap_socket(client, server_side=True) as secured:
+            secured.recv(65536)
+            secured.sendall(HEAD)
+            while not over.wait(0.005):
+                secured.sendall(b" ")
+
+    with busy_with(drip) as url, ExitStack() as stack:
+        stack.callback(over.set)
+        with pytest.raises(Unavailable):
+            client_of(url.replace("http:", "https:"), 0.5).get("/x")
+
+
+@pytest.mark.parametrize("drop", [b"", b"\x16"])
+def test_who_never_comes_to_an_end_with_tls_is_given_up(drop: bytes) -> None:
+    with dripping(b"\x16\x03\x03\x40\x00", drop) as url, pytest.raises(Unavailable):
+        client_of(url.replace("http:", "https:"), 0.5).get("/x")
+
+
+def test_a_certificate_that_is_not_trusted(identity: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "trusted_authorities", ssl.create_default_context)
+    said: list[bytes] = []
+
+    def answer(client: socket.socket) -> None:
+        try:
+            said.append(identity.wrap_socket(client, server_side=True).recv(1))
+        except OSError:
+            pass
+
+    with busy_with(answer) as url, pytest.raises(Unavailable, match="certificate"):
+        client_of(url.replace("http:", "https:"), 60).get("/x")
+    assert said in ([], [b""])
+
+
 def test_a_stream_is_cut_so_that_it_is_asked_for_again() -> None:
     with dripping(*DRIPS["a body"]) as url, pytest.raises(Cut):
         drawn(client_of(url, 0.3))
@@ -169,6 +261,8 @@ def test_a_busy_hub_is_asked_again() -> None:
     def answer(client: socket.socket) -> None:
         client.recv(65536)
         client.sendall(answers.pop(0))
+        client.shutdown(socket.SHUT_WR)
+        drain(client)
 
     with busy_with(answer) as url:
         assert json.loads(client_of(url, 60).post("/x", b"{}").body) == {}

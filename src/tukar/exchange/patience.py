@@ -42,7 +42,9 @@ class Patience:
             self._left = min(self._seconds, self._left + nbytes / self._rate)
 
     def pause(self, seconds: float) -> None:
-        """Wait for nothing. Raises as `spend`."""
+        """Wait for nothing. Raises as `spend`; at once, if there is not so much left."""
+        if seconds >= self._left:
+            self.spend(seconds)
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             step = min(left, LOOK)

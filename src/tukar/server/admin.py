@@ -16,7 +16,7 @@ from tukar.errors import Invalid, NotFound
 from tukar.jobs import queue
 from tukar.jobs.values import Job
 from tukar.objects.sizes import FileSize, Totals
-from tukar.server.checks import administrator
+from tukar.server import checks
 from tukar.server.info import date
 from tukar.server.requests import boolean, fields, hub, identity, param, repo_id, text, with_json
 from tukar.usecases import accounts, stats
@@ -172,14 +172,14 @@ _API: Final = "/api/tukar"
 routes = [
     Route("/ready", ready),
     Route(f"{_API}/users", list_users),
-    Route(f"{_API}/users", with_json(add_user, check=administrator), methods=["POST"]),
+    Route(f"{_API}/users", with_json(add_user, check=checks.administrator), methods=["POST"]),
     Route(f"{_API}/users/{{user}}", remove_user, methods=["DELETE"]),
     Route(f"{_API}/users/{{user}}/tokens", list_tokens),
-    Route(f"{_API}/users/{{user}}/tokens", with_json(add_token, check=administrator), methods=["POST"]),
+    Route(f"{_API}/users/{{user}}/tokens", with_json(add_token, check=checks.user), methods=["POST"]),
     Route(f"{_API}/users/{{user}}/tokens/{{token}}", revoke_token, methods=["DELETE"]),
     Route(f"{_API}/stats", totals),
     Route(f"{_API}/{{type:kind}}/{{namespace}}/{{name}}/sizes/{{revision}}", sizes),
-    Route(f"{_API}/jobs", with_json(submit_job, check=administrator), methods=["POST"]),
+    Route(f"{_API}/jobs", with_json(submit_job, check=checks.administrator), methods=["POST"]),
     Route(f"{_API}/jobs/{{job:int}}", get_job),
     Route(f"{_API}/jobs/{{job:int}}", cancel_job, methods=["DELETE"]),
 ]
