@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tukar.catalog import repositories, users
 from tukar.catalog.values import Identity
-from tukar.exchange import identity, peers, protocol, swaps
+from tukar.exchange import identity, peers, protocol, summaries, swaps
 from tukar.exchange.offers import ACCEPTANCE, OFFER, RECEIPT, Acceptance, Offer, Reference, receipt_payload
 from tukar.exchange.states import Role, State, Swap
 from tukar.exchange.swaps import Record
@@ -40,7 +40,7 @@ def offered(
         near = identity.current(tx)
         items = tuple(made_item(name, {"README.md": name.encode()}) for name in gives)
         asked = tuple(Reference(RepoId.parse(name), "main") for name in asks)
-        nonce = f"{len(swaps.listing(tx)):032x}"
+        nonce = f"{len(summaries.summaries(tx)):032x}"
         offer = Offer(FAR.public, near.public, nonce, START, START + seconds, items, asked, note, wanted)
         far = peers.find(tx, FAR.public.fingerprint) or peers.add(tx, peer, "http://far.test", FAR.public, now=START)
         made = protocol.begin(Role.ACCEPTOR, receives=bool(gives))

@@ -51,7 +51,8 @@ def state(hub: Hub, record: Record) -> Record:
 
 
 def offers(hub: Hub) -> list[Record]:
-    return [shown.record for shown in swap.listing(hub.services, administrator(hub))]
+    who = administrator(hub)
+    return [swap.get(hub.services, who, line.summary.id).record for line in swap.listing(hub.services, who)]
 
 
 def problem(reply: httpx.Response) -> str:

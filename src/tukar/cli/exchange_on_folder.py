@@ -10,8 +10,8 @@ from tukar.cli.administration import Administration, Value
 from tukar.cli.exchanging import Place
 from tukar.cli.on_folder import OnFolder
 from tukar.exchange.requests import Entry
+from tukar.server.swaps import line_value, swap_value
 from tukar.server.swaps import proposal as read_proposal
-from tukar.server.swaps import swap_value
 from tukar.server.wishes import request_value
 from tukar.server.wishes import wish as read_wish
 from tukar.usecases import request, swap
@@ -37,7 +37,7 @@ class ExchangeOnFolder:
 
     def swaps(self) -> list[Value]:
         """As Exchange."""
-        return [swap_value(shown) for shown in swap.listing(self._services, self.hub.identity)]
+        return [line_value(line) for line in swap.listing(self._services, self.hub.identity)]
 
     def swap(self, id_: str) -> Value:
         """As Exchange."""

@@ -28,7 +28,7 @@ class ExchangeOverHttp:
 
     def swaps(self) -> list[Value]:
         """As Exchange."""
-        return [_swap(item) for item in Fields.each(self._remote.get(_SWAPS).json())]
+        return [_line(item) for page in self._remote.pages(_SWAPS, {}) for item in Fields.each(page)]
 
     def swap(self, id_: str) -> Value:
         """As Exchange."""
@@ -73,6 +73,15 @@ class ExchangeOverHttp:
         return self._remote.request("POST", path, json=value, repeatable=False).fields()
 
 
+def _line(found: Fields) -> Value:
+    texts = {name: found.text(name) for name in ("id", "peer", "role", "state", "says", "note")}
+    dates = {name: found.text(name) for name in ("created", "expires", "changed")}
+    optional = {name: _optional(found, name) for name in ("reason", "error")}
+    counts = {name: found.number(name) for name in ("give_count", "take_count")}
+    sides = {side: [_item(item) for item in found.items(side)] for side in ("give", "take")}
+    return {**texts, **dates, **optional, **counts, **sides, "open": found.value.get("open") is True}
+
+
 def _swap(found: Fields) -> Value:
     texts = {name: found.text(name) for name in ("id", "peer", "role", "state", "says", "note")}
     dates = {name: found.text(name) for name in ("created", "expires", "changed")}
@@ -88,6 +97,8 @@ def _item(found: Fields) -> Value:
     what: Value = {"repository": found.text("repository"), "type": found.text("type"), "private": private}
     if "revision" in found:  # asked for: what it is, only an acceptance says
         return {**what, "revision": found.text("revision")}
+    if "commit" not in found:  # in short
+        return what
     numbers = {name: found.number(name) for name in ("files", "size")}
     told = {"commit": found.text("commit"), "licence": _optional(found, "licence"), "tags": found.texts("tags")}
     return {**what, **numbers, **told}

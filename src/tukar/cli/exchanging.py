@@ -42,7 +42,7 @@ class Exchange(Protocol):
         """The same hub, for everything else."""
 
     def swaps(self) -> list[Value]:
-        """All swaps, the newest first."""
+        """All swaps in short, the newest first."""
 
     def swap(self, id_: str) -> Value:
         """One, by its id or 6 digits and more of its beginning."""

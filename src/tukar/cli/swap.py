@@ -105,7 +105,7 @@ def inbox(data: Path | None, output: Output) -> None:
       tukar swap inbox
     """
     with exchange(data) as hub:
-        found = [each for each in hub.swaps() if swap_view.waits_for_us(each)]
+        found = [hub.swap(each["id"]) for each in hub.swaps() if swap_view.waits_for_us(each)]
         asked = {each["id"]: each["text"] for each in hub.requests(everything=True)} if found else {}
         blocks = [block for each in found for block in swap_view.waiting(each, hub.hub, asked)]
     output.show(found, *(blocks or ["no offer waits for your decision"]))

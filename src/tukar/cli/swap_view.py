@@ -36,10 +36,7 @@ def coming(swap: Value) -> list[Value]:
 
 def table(swaps: Sequence[Value]) -> Table:
     """All swaps, a line each."""
-    rows = [
-        (s["id"][:12], s["peer"], s["role"], s["state"], _names(given(s)), _names(coming(s)), date_text(s["changed"]))
-        for s in swaps
-    ]
+    rows = [(s["id"][:12], s["peer"], s["role"], s["state"], *_sides(s), date_text(s["changed"])) for s in swaps]
     return Table(("swap", "with", "you are the", "state", "you give", "you get", "since"), rows)
 
 
@@ -122,7 +119,7 @@ def _side(heading: str, items: Sequence[Value]) -> Iterator[str | Table]:
 
 def _row(item: Value) -> tuple[str, ...]:
     if "commit" not in item:
-        return _known_name(item), item["revision"], "", "", ""
+        return _known_name(item), item.get("revision", ""), "", "", ""
     licence = item["licence"] or "none declared"
     return _known_name(item), item["commit"], licence, str(item["files"]), size_text(item["size"])
 
@@ -150,8 +147,15 @@ def _receipts(swap: Value) -> Iterator[str]:
     yield f"the receipt: tukar receipt show {ours[0]}" if ours else "it has a receipt"
 
 
-def _names(items: Sequence[Value]) -> str:
-    return ", ".join(_name(item) for item in items) or "nothing"
+def _sides(swap: Value) -> tuple[str, str]:
+    """The names of what this hub gives, and of what it gets."""
+    give, take = (_short(swap[side], swap[f"{side}_count"]) for side in ("give", "take"))
+    return (give, take) if swap["role"] == "offerer" else (take, give)
+
+
+def _short(names: Sequence[Value], count: int) -> str:
+    more = f" and {count - len(names)} more" if count > len(names) else ""
+    return ", ".join(_name(item) for item in names) + more or "nothing"
 
 
 def _known_name(item: Value) -> str:

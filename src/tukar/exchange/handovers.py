@@ -9,8 +9,9 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from tukar.database import Transaction
+from tukar.exchange.states import State
 from tukar.exchange.swaps import Record, get
-from tukar.exchange.tables import receipt_repositories, swaps
+from tukar.exchange.tables import receipt_repositories, swap_statements, swaps
 from tukar.signing import Envelope, Fingerprint
 from tukar.types import RepoId
 
@@ -53,14 +54,15 @@ def of_repository(tx: Transaction, repository_id: int) -> list[Handover]:
     """The swaps whose receipts speak of a repository, the newest first."""
     query = sa.select(swaps.c.id, swaps.c.peer_id, swaps.c.changed_at, swaps.c.handed_over)
     query = query.join_from(swaps, receipt_repositories).where(receipt_repositories.c.repository_id == repository_id)
-    rows = tx.execute(query.where(swaps.c.receipt.is_not(None)).order_by(swaps.c.changed_at.desc())).all()
+    rows = tx.execute(query.where(swaps.c.state == State.PUBLISHED.value).order_by(swaps.c.changed_at.desc())).all()
     return [_handover(row) if row.handed_over else Handover.of(get(tx, row.id)) for row in rows]
 
 
 def receipt(tx: Transaction, swap_id: str) -> Envelope:
     """The receipt of a published swap."""
-    found = tx.execute(sa.select(swaps.c.receipt).where(swaps.c.id == swap_id)).scalar_one()
-    return Envelope.parse(bytes(found))
+    columns = swap_statements.c
+    found = sa.select(columns.envelope).where(columns.swap_id == swap_id, columns.kind == "receipt")
+    return Envelope.parse(bytes(tx.execute(found).scalar_one()))
 
 
 def _handover(row: Any) -> Handover:

@@ -20,6 +20,7 @@ from tukar import __version__, errors
 from tukar.errors import Corrupt, Invalid, TukarError, Unauthenticated, Unavailable
 from tukar.exchange import replies
 from tukar.exchange.endpoint import Endpoint
+from tukar.exchange.text import line
 from tukar.types import RepoId, RepoType
 
 PLURALS: Final[Mapping[RepoType, str]] = {"model": "models", "dataset": "datasets", "space": "spaces"}
@@ -201,7 +202,8 @@ def _message(headers: Mapping[str, str], body: bytes) -> str | None:
     except Invalid:
         told = None
     text = told.get("error") if isinstance(told, dict) else None
-    return text[:2000] if isinstance(text, str) and text else headers.get("x-error-message")
+    found = text if isinstance(text, str) and text else headers.get("x-error-message")
+    return found and line(found)
 
 
 def unreachable(endpoint: Endpoint, error: Exception) -> Unavailable:

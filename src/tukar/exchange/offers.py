@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Self, get_args
 
 from tukar.errors import Invalid
+from tukar.exchange.text import is_line, is_words
 from tukar.signing import Fields, PublicKey, Value, encode, parse, payload_type
 from tukar.types import REPO_TYPES, Digest, RepoId, RepoType, check_path
 
@@ -29,10 +30,6 @@ _TAGS_LIMIT: Final = 100
 _NOTE_LIMIT: Final = 4000  # characters
 _OID: Final = re.compile(r"[0-9a-f]{40}")
 _NONCE: Final = re.compile(r"[0-9a-f]{32}")
-
-CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""What a terminal or a page would obey and not show: controls, and what turns the direction of text."""
-_LAYOUT: Final = str.maketrans("\n\r\t", "   ")
 
 EndingKind = Literal["refused", "cancelled"]
 
@@ -352,14 +349,15 @@ def _matching(pattern: re.Pattern[str], text: str, what: str) -> str:
 
 def _line(text: str, what: str) -> str:
     """Text that can be shown in one line."""
-    if CONTROLS.search(text):
+    if not is_line(text):
         raise Invalid(f"{what} has a control character: {text[:80]!r}")
     return text
 
 
 def _words(text: str, what: str) -> str:
     """Text that people wrote: it may have several lines."""
-    _line(text.translate(_LAYOUT), what)
+    if not is_words(text):
+        raise Invalid(f"{what} has a control character: {text[:80]!r}")
     return text
 
 

@@ -14,7 +14,8 @@ from tukar.database import Transaction
 from tukar.errors import Conflict, NotFound
 from tukar.exchange.offers import Acceptance, Item, Offer
 from tukar.exchange.states import FINAL, Ending, Role, State, Swap
-from tukar.exchange.tables import receipt_repositories, swaps
+from tukar.exchange.tables import receipt_repositories, swap_statements, swaps
+from tukar.exchange.terms import Terms
 from tukar.signing import Envelope, Fingerprint, PublicKey
 from tukar.types import RepoId, RepoType
 
@@ -37,6 +38,9 @@ class Target:
         """The name that it has, or is to have."""
         return self.published or self.repo_id
 
+
+ENDED: Final = swaps.c.state.in_([state.value for state in FINAL])
+"""Whether a row's swap has ended here."""
 
 _PROGRESS: Final = 1 << 20  # bytes
 _LONGEST: Final = 10  # times as long as one may be idle
@@ -94,19 +98,20 @@ class Record:
     Attributes:
         swap: where this side is.
         reason: of whoever ended it, in words; else empty.
-        offer_envelope, acceptance_envelope: the signed statements.
+        offer_envelope, acceptance_envelope: the signed statements; the offer's is None once it is not kept any more.
         signature: the receipt with the acceptor's signature.
         receipt: the receipt with both.
         targets: where to publish what comes, by the repository's full name on the other hub.
         user_id: who offered or accepted it here; None if they were removed.
         error: what stands in the way now.
         reached_at: when the other hub last spoke of it with this one; None before.
+        kept: the offer in short, as it is stored; None for a new swap.
     """
 
     id: str
     peer_id: int
     swap: Swap
-    offer_envelope: Envelope
+    offer_envelope: Envelope | None
     targets: Mapping[RepoId, Target]
     user_id: int | None
     created_at: float
@@ -118,11 +123,19 @@ class Record:
     moved: Moved = Moved()
     error: str | None = None
     reached_at: float | None = None
+    kept: Terms | None = None
 
     @cached_property
     def offer(self) -> Offer:
-        """What was offered."""
+        """What was offered; Conflict once it is not kept any more."""
+        if self.offer_envelope is None:
+            raise Conflict("the swap ended without being accepted: what was offered is not kept")
         return Offer.read(self.offer_envelope.payload)
+
+    @cached_property
+    def terms(self) -> Terms:
+        """What was offered, in short."""
+        return self.kept or Terms.of(self.offer)
 
     @cached_property
     def acceptance(self) -> Acceptance | None:
@@ -134,6 +147,11 @@ class Record:
     def is_open(self) -> bool:
         """Whether it has not ended here."""
         return self.swap.state not in FINAL
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it is a peer's offer that ended without being accepted: nothing can come of what it says."""
+        return self.swap.role is Role.ACCEPTOR and not self.is_open and self.acceptance_envelope is None
 
     @property
     def mine(self) -> Fingerprint:
@@ -148,7 +166,7 @@ class Record:
     @property
     def keys(self) -> tuple[PublicKey, PublicKey]:
         """This hub's key and the other's, as the offer names them."""
-        keys = (self.offer.offerer, self.offer.acceptor)
+        keys = (PublicKey.parse(self.terms.offerer), PublicKey.parse(self.terms.acceptor))
         return keys if self.swap.role is Role.OFFERER else (keys[1], keys[0])
 
     @property
@@ -183,15 +201,37 @@ class Record:
 
 def insert(tx: Transaction, record: Record) -> None:
     """Note a new swap; Conflict if it is known."""
-    if find(tx, record.id) is not None:
+    if tx.execute(sa.select(swaps.c.id).where(swaps.c.id == record.id)).first() is not None:
         raise Conflict(f"swap {record.id[:12]} is known already")
+    terms = record.terms
+    short = {"nonce": terms.nonce, "expires_at": float(terms.expires_at), "terms": terms.written()}
     once = {"id": record.id, "created_at": record.created_at, "reached_at": record.reached_at}
-    tx.execute(swaps.insert().values(**once, **_values(record)))
+    tx.execute(swaps.insert().values(**once, **short, **_values(record)))
+    _store_statements(tx, record)
 
 
 def save(tx: Transaction, record: Record) -> None:
     """Note how a swap is now."""
     tx.execute(swaps.update().where(swaps.c.id == record.id).values(**_values(record)))
+    _store_statements(tx, record)
+
+
+def _store_statements(tx: Transaction, record: Record) -> None:
+    """Add those that are new, and drop those that are not kept any more. None is ever changed."""
+    wanted = {
+        "offer": record.offer_envelope,
+        "acceptance": record.acceptance_envelope,
+        "signature": record.signature,
+        "receipt": record.receipt,
+    }
+    columns = swap_statements.c
+    stored = set(tx.execute(sa.select(columns.kind).where(columns.swap_id == record.id)).scalars())
+    for kind, envelope in wanted.items():
+        if envelope is None and kind in stored:
+            tx.execute(swap_statements.delete().where(columns.swap_id == record.id, columns.kind == kind))
+        elif envelope is not None and kind not in stored:
+            data = envelope.encode()
+            tx.execute(swap_statements.insert().values(swap_id=record.id, kind=kind, envelope=data, size=len(data)))
 
 
 def moved(tx: Transaction, swap_id: str) -> Moved:
@@ -223,7 +263,7 @@ def note_reached(tx: Transaction, swap_id: str, now: float) -> None:
 def find(tx: Transaction, swap_id: str) -> Record | None:
     """The swap of that id."""
     row = tx.execute(sa.select(swaps).where(swaps.c.id == swap_id)).one_or_none()
-    return None if row is None else _record(row)
+    return None if row is None else _record(tx, row)
 
 
 def get(tx: Transaction, prefix: str) -> Record:
@@ -234,29 +274,47 @@ def get(tx: Transaction, prefix: str) -> Record:
         raise Conflict(f"several swaps begin with {prefix[:64]}", hint="write more of the id")
     if not rows:
         raise NotFound(f"no swap {prefix[:64]!r}", hint="`tukar swap status` lists them")
-    return _record(rows[0])
+    return _record(tx, rows[0])
 
 
-def listing(tx: Transaction, peer_id: int | None = None) -> list[Record]:
-    """All swaps, or those with a peer, the newest first."""
-    query = sa.select(swaps).order_by(swaps.c.created_at.desc(), swaps.c.id)
-    if peer_id is not None:
-        query = query.where(swaps.c.peer_id == peer_id)
-    return [_record(row) for row in tx.execute(query)]
+def by_nonce(tx: Transaction, nonce: str) -> Record | None:
+    """This hub's own offer that has the nonce."""
+    mine = (swaps.c.nonce == nonce) & (swaps.c.role == Role.OFFERER.value)
+    row = tx.execute(sa.select(swaps).where(mine).limit(1)).one_or_none()
+    return None if row is None else _record(tx, row)
+
+
+def open_with(tx: Transaction, peer_id: int) -> list[str]:
+    """The ids of the swaps with a peer that have not ended here."""
+    return list(tx.execute(sa.select(swaps.c.id).where(swaps.c.peer_id == peer_id, ~ENDED)).scalars())
+
+
+def depends_on(tx: Transaction, user_id: int, namespace: str) -> list[str]:
+    """The ids of the swaps that have not ended here, and that a user takes part in or that publish in a namespace."""
+    rows = tx.execute(sa.select(swaps.c.id, swaps.c.user_id, swaps.c.targets).where(~ENDED)).all()
+    return [row.id for row in rows if row.user_id == user_id or namespace.lower() in _namespaces(row.targets)]
+
+
+def _namespaces(targets: str) -> set[str]:
+    return {target.repo_id.namespace.lower() for _, target in (_target(*each) for each in json.loads(targets))}
 
 
 def unfinished(tx: Transaction) -> list[str]:
     """The ids of the swaps in which something is to be said or done."""
-    final = swaps.c.state.in_([state.value for state in FINAL])
-    return list(tx.execute(sa.select(swaps.c.id).where(~(final & swaps.c.settled))).scalars())
+    return list(tx.execute(sa.select(swaps.c.id).where(~(ENDED & swaps.c.settled))).scalars())
 
 
 def attach(tx: Transaction, swap_id: str, repository_id: int) -> None:
-    """The receipt of a swap speaks of a repository here."""
+    """The receipt of a swap speaks of a repository here, or will once there is one."""
     row = {"swap_id": swap_id, "repository_id": repository_id}
     known = sa.select(receipt_repositories.c.swap_id).filter_by(**row)
     if tx.execute(known).first() is None:
         tx.execute(receipt_repositories.insert().values(**row))
+
+
+def detach(tx: Transaction, swap_id: str) -> None:
+    """There will be no receipt of a swap."""
+    tx.execute(receipt_repositories.delete().where(receipt_repositories.c.swap_id == swap_id))
 
 
 def _values(record: Record) -> dict[str, object]:
@@ -270,10 +328,7 @@ def _values(record: Record) -> dict[str, object]:
         "settled": swap.settled,
         "ending": None if swap.ending is None else swap.ending.value,
         "reason": record.reason,
-        "offer": record.offer_envelope.encode(),
-        "acceptance": _encoded(record.acceptance_envelope),
-        "signature": _encoded(record.signature),
-        "receipt": _encoded(record.receipt),
+        "accepted": record.acceptance_envelope is not None,
         "targets": json.dumps([_target_row(theirs, target) for theirs, target in record.targets.items()]),
         "user_id": record.user_id,
         "moved": record.moved.written(),
@@ -294,30 +349,31 @@ def _target(
     return RepoId.parse(theirs, kind), Target(RepoId.parse(ours, kind), private, name)
 
 
-def _record(row: sa.Row[Any]) -> Record:
-    ending = None if row.ending is None else Ending(row.ending)
+def _record(tx: Transaction, row: sa.Row[Any]) -> Record:
+    columns = swap_statements.c
+    found = tx.execute(sa.select(columns.kind, columns.envelope).where(columns.swap_id == row.id))
+    signed = {kind: Envelope.parse(bytes(envelope)) for kind, envelope in found}
     return Record(
         row.id,
         row.peer_id,
-        Swap(Role(row.role), State(row.state), row.arrived, row.signed, row.settled, ending),
-        Envelope.parse(row.offer),
+        side_of(row),
+        signed.get("offer"),
         dict(_target(*each) for each in json.loads(row.targets)),
         row.user_id,
         row.created_at,
         row.changed_at,
         row.reason,
-        _parsed(row.acceptance),
-        _parsed(row.signature),
-        _parsed(row.receipt),
+        signed.get("acceptance"),
+        signed.get("signature"),
+        signed.get("receipt"),
         Moved(*json.loads(row.moved)),
         row.error,
         row.reached_at,
+        Terms.read(row.terms, row.nonce, row.expires_at),
     )
 
 
-def _encoded(envelope: Envelope | None) -> bytes | None:
-    return None if envelope is None else envelope.encode()
-
-
-def _parsed(data: bytes | None) -> Envelope | None:
-    return None if data is None else Envelope.parse(data)
+def side_of(row: sa.Row[Any]) -> Swap:
+    """Where this side is, by its row."""
+    ending = None if row.ending is None else Ending(row.ending)
+    return Swap(Role(row.role), State(row.state), row.arrived, row.signed, row.settled, ending)

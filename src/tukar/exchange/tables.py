@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, LargeBinary, Table, Text, false, text
 
 from tukar.database import RowId, metadata
 
@@ -55,10 +55,6 @@ swaps = Table(
     Column("settled", Boolean, nullable=False),
     Column("ending", Text, comment="why it was cancelled"),
     Column("reason", Text, nullable=False, comment="in words, of whoever ended it; else empty"),
-    Column("offer", LargeBinary, nullable=False, comment="the envelope"),
-    Column("acceptance", LargeBinary, comment="the envelope, once it is accepted"),
-    Column("signature", LargeBinary, comment="the receipt's envelope with the acceptor's signature"),
-    Column("receipt", LargeBinary, comment="the receipt's envelope with both signatures"),
     Column("targets", Text, nullable=False, comment="JSON: where to publish what comes, by the name it has there"),
     Column("user_id", ForeignKey("users.id", ondelete="SET NULL"), comment="who offered or accepted it here"),
     Column("moved", Text, nullable=False, comment="JSON: bytes that came, that were spared, and of all files"),
@@ -67,6 +63,22 @@ swaps = Table(
     Column("changed_at", Float, nullable=False),
     Column("handed_over", Text, comment="JSON: what went and came, in short, once it is published; NULL before"),
     Column("reached_at", Float, comment="when the other hub last spoke of it; NULL before"),
+    Column("accepted", Boolean, nullable=False, server_default=false(), comment="whether its offer was accepted"),
+    Column("nonce", Text, nullable=False, server_default=text("''"), index=True, comment="the offer's"),
+    Column("expires_at", Float, nullable=False, server_default="0", comment="until when the offer can be accepted"),
+    Column(
+        "terms", Text, nullable=False, server_default=text("''"), comment="JSON: whose keys, and the offer in short"
+    ),
+)
+
+swap_statements = Table(
+    "swap_statements",
+    metadata,
+    Column("swap_id", ForeignKey("swaps.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, primary_key=True, comment="offer | acceptance | signature | receipt"),
+    Column("envelope", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False, comment="of the envelope, in bytes"),
+    comment="what was signed for a swap: apart from it, as it may be large",
 )
 
 receipt_repositories = Table(

@@ -42,13 +42,26 @@ class PeerLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """Names of repositories.
+
+    Attributes:
+        first: the first of them.
+        count: how many there are.
+    """
+
+    first: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class SwapLine:
     """A swap in a list, seen from this hub.
 
     Attributes:
         address: of its page.
         waits: whether it waits for a decision here.
-        gives, gets: names of what this hub hands over, and of what is handed to it.
+        gives, gets: what this hub hands over, and what is handed to it.
         says: where it stands, in a sentence.
         error: what stands in the way now.
         expires_at: until when the offer can be accepted.
@@ -59,8 +72,8 @@ class SwapLine:
     peer: str
     state: str
     waits: bool
-    gives: tuple[str, ...]
-    gets: tuple[str, ...]
+    gives: Names
+    gets: Names
     says: str
     error: str | None
     note: str
@@ -182,6 +195,7 @@ class Handed:
         count, size: of all of them.
         here: False where it is asked of this hub, which does not have it.
         private: whether it is private here.
+        kept: False where nothing but its name is known any more.
     """
 
     name: str
@@ -195,6 +209,7 @@ class Handed:
     tags: tuple[str, ...] = ()
     here: bool = True
     private: bool = False
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from typing import Final
 from tukar.catalog import repositories, rights
 from tukar.catalog.values import ANONYMOUS, Identity
 from tukar.exchange.requests import Request
+from tukar.exchange.summaries import Part
 from tukar.gallery import proposals, swapping
-from tukar.gallery.exchange_views import Desk, ExchangePage, OfferForm, PeerForm, PeerLine, RequestLine
+from tukar.gallery.exchange_views import Desk, ExchangePage, OfferForm, PeerForm, PeerLine, RequestLine, SwapLine
 from tukar.types import REPO_TYPES
 from tukar.usecases import keys, peer, swap
 from tukar.usecases import request as requests
@@ -41,19 +42,21 @@ def exchange(services: Services, identity: Identity, endpoint: str, filled: Fill
 
 
 def _desk(services: Services, identity: Identity, filled: Filled) -> Desk:
-    lines = [(shown.record.is_open, swapping.line(shown)) for shown in swap.listing(services, identity)]
-    ended = tuple(line for is_open, line in lines if not is_open)
     return Desk(
         identity.user.name if identity.user else "",
-        waiting=tuple(line for _, line in lines if line.waits),
-        moving=tuple(line for is_open, line in lines if is_open and not line.waits),
-        ended=ended[:ENDED],
-        ended_count=len(ended),
+        waiting=_lines(services, identity, "waiting"),
+        moving=_lines(services, identity, "moving"),
+        ended=_lines(services, identity, "ended", ENDED),
+        ended_count=swap.count(services, identity, "ended"),
         peers=_peers(services, identity),
         own=_own(services, identity),
         offer=filled.offer or proposals.blank(),
         peer=filled.peer or PeerForm(),
     )
+
+
+def _lines(services: Services, identity: Identity, part: Part, limit: int | None = None) -> tuple[SwapLine, ...]:
+    return tuple(swapping.line(found) for found in swap.listing(services, identity, part, limit=limit))
 
 
 def _peers(services: Services, identity: Identity) -> tuple[PeerLine, ...]:

@@ -15,46 +15,51 @@ from tukar.exchange.offers import Item, Reference
 from tukar.exchange.sentences import explain
 from tukar.exchange.states import Act, Role, State
 from tukar.exchange.swaps import Record
+from tukar.exchange.terms import Side, Terms
 from tukar.gallery import addresses
-from tukar.gallery.exchange_views import Handed, Moved, Publication, SwapLine, SwapPage
+from tukar.gallery.exchange_views import Handed, Moved, Names, Publication, SwapLine, SwapPage
 from tukar.gallery.proposals import name_of
 from tukar.types import RepoId
 from tukar.usecases import handing, request, swap
 from tukar.usecases.services import Services
-from tukar.usecases.swap import Shown
+from tukar.usecases.swap import Line, Shown
 
 MAX_FILES: Final = 40
 _ACTS: Final = {"accept": Act.ACCEPT, "refuse": Act.REFUSE, "cancel": Act.CANCEL}
 _NAME_LIMIT: Final = handing.NAME_LIMIT
 
 
-def line(shown: Shown) -> SwapLine:
+def line(found: Line) -> SwapLine:
     """A swap in a list."""
-    record = shown.record
-    asked = [each.repository for each in record.offer.take]
-    sides = ([item.repository for item in record.offer.give], asked)
-    gives, gets = sides if record.swap.role is Role.OFFERER else sides[::-1]
+    summary, terms = found.summary, found.summary.terms
+    gives, gets = (terms.give, terms.take) if summary.swap.role is Role.OFFERER else (terms.take, terms.give)
     return SwapLine(
-        addresses.swap(record.id),
-        shown.peer.name,
-        record.swap.state.value,
-        _waits(record),
-        tuple(name_of(id_) for id_ in gives),
-        tuple(name_of(id_) for id_ in gets),
-        explain(record.swap),
-        record.error,
-        " ".join(record.offer.note.split()),
-        record.offer.expires_at,
-        record.changed_at,
+        addresses.swap(summary.id),
+        found.peer.name,
+        summary.swap.state.value,
+        summary.waits,
+        _names(gives),
+        _names(gets),
+        explain(summary.swap),
+        summary.error,
+        " ".join(terms.note.split()),
+        terms.expires_at,
+        summary.changed_at,
     )
+
+
+def _names(side: Side) -> Names:
+    return Names(tuple(name_of(id_) for id_ in side.names), side.count)
 
 
 def page(services: Services, identity: Identity, swap_id: str) -> SwapPage:
     """A swap, for administrators; NotFound if there is none of that id."""
     shown = swap.get(services, identity, swap_id)
     record, private = shown.record, {name_of(id_) for id_ in shown.private}
+    offer = record.offer if record.offer_envelope else None
+    note, wish = (offer.note, offer.request) if offer else (record.terms.note, "")
     with services.database.read() as tx:
-        gives, gets = _sides(services, tx, identity, record)
+        gives, gets = _sides(services, tx, identity, record) if offer else _short_sides(record.terms)
         gives = tuple(replace(each, private=each.name in private) for each in gives)
         places = _places(tx, identity, shown)
     return SwapPage(
@@ -69,11 +74,11 @@ def page(services: Services, identity: Identity, swap_id: str) -> SwapPage:
         error=record.error,
         reached_at=record.reached_at,
         reason=record.reason,
-        note=record.offer.note,
-        request=record.offer.request,
-        wish=_wish(services, identity, record),
+        note=note,
+        request=wish,
+        wish=_wish(services, identity, wish),
         made_at=record.created_at,
-        expires_at=record.offer.expires_at,
+        expires_at=record.terms.expires_at,
         changed_at=record.changed_at,
         gives=gives,
         gets=gets,
@@ -103,10 +108,10 @@ def _moved(record: Record) -> Moved | None:
     return Moved(moved.fetched, moved.avoided, total) if has_begun and record.coming else None
 
 
-def _wish(services: Services, identity: Identity, record: Record) -> str:
+def _wish(services: Services, identity: Identity, wish: str) -> str:
     """What the request says that the offer answers, if it is this hub's."""
     try:
-        entry = request.get(services, identity, record.offer.request)
+        entry = request.get(services, identity, wish)
     except NotFound:
         return ""
     return entry.request.wish.text
@@ -130,6 +135,12 @@ def _sides(
     else:
         own = tuple(_as_it_is(services, tx, identity, each) for each in asked)
     return own, _items(record.offer.give)
+
+
+def _short_sides(terms: Terms) -> tuple[tuple[Handed, ...], tuple[Handed, ...]]:
+    """What a peer's offer asked for and gave, once nothing but the names is kept of it."""
+    take, give = (tuple(Handed(name_of(id_), kept=False) for id_ in side.names) for side in (terms.take, terms.give))
+    return take, give
 
 
 def _items(items: Sequence[Item], asked: Iterable[Reference] = ()) -> tuple[Handed, ...]:

@@ -187,13 +187,13 @@ def refs(request: Request) -> Response:
 def commits(request: Request) -> Response:
     """The history of a revision, newest first."""
     services, who, where = hub(request).services, identity(request), repo_id(request)
-    limit, page = _limit(request.query_params.get("limit"), _COMMITS_PAGE), _offset(request.query_params.get("p"))
+    limit, page = page_limit(request.query_params.get("limit"), _COMMITS_PAGE), _offset(request.query_params.get("p"))
     with services.database.read() as tx:
         repository = repositories.get(tx, who, where)
         commit = revisions.resolve(tx, repository, param(request, "revision"))
         found = revisions.history(tx, repository, commit, skip=page * limit, limit=limit + 1)
     more = {"p": str(page + 1)} if len(found) > limit else None
-    return JSONResponse([_commit(item) for item in found[:limit]], headers=_next(request, more))
+    return JSONResponse([_commit(item) for item in found[:limit]], headers=next_page(request, more))
 
 
 def _commit(commit: Commit) -> dict[str, Any]:
@@ -217,7 +217,7 @@ def listing(request: Request) -> Response:
     if query.get("sort", "lastModified") not in ("lastModified", "createdAt", "last_modified", "created_at"):
         raise Unsupported(f"this hub does not sort by {query['sort']!r} yet", hint="sort by lastModified or createdAt")
     order: repositories.Order = "created_at" if "created" in query.get("sort", "").lower() else "updated_at"
-    limit = _limit(query.get("limit"), _LIST_PAGE)
+    limit = page_limit(query.get("limit"), _LIST_PAGE)
     kind: RepoType = {plural: kind for kind, plural in PLURALS.items()}[request.path_params["type"]]
     with services.database.read() as tx:
         found = repositories.listing(
@@ -234,7 +234,7 @@ def listing(request: Request) -> Response:
     if len(found) > limit:
         last = repositories.cursor(found[limit - 1], order)
         more = {"cursor": f"{last.time:.9f}:{last.id}"}
-    return JSONResponse([_summary(item) | {"sha": None} for item in found[:limit]], headers=_next(request, more))
+    return JSONResponse([_summary(item) | {"sha": None} for item in found[:limit]], headers=next_page(request, more))
 
 
 def _cursor(text: str | None) -> Cursor | None:
@@ -246,7 +246,8 @@ def _cursor(text: str | None) -> Cursor | None:
     return Cursor(float(match[1]), int(match[2]))
 
 
-def _limit(text: str | None, largest: int) -> int:
+def page_limit(text: str | None, largest: int) -> int:
+    """How many of a list a page has at most, as the query says it."""
     if text is None:
         return largest
     if not text.isascii() or not text.isdigit() or not int(text[:9]):
@@ -267,12 +268,13 @@ _T = TypeVar("_T")
 
 def page_of(request: Request, listed: Sequence[_T], largest: int = _TREE_PAGE) -> tuple[Sequence[_T], dict[str, str]]:
     """What of a list the query asks for, and the headers that lead on."""
-    limit, start = _limit(request.query_params.get("limit"), largest), _offset(request.query_params.get("cursor"))
+    limit, start = page_limit(request.query_params.get("limit"), largest), _offset(request.query_params.get("cursor"))
     more = {"cursor": str(start + limit)} if start + limit < len(listed) else None
-    return listed[start : start + limit], _next(request, more)
+    return listed[start : start + limit], next_page(request, more)
 
 
-def _next(request: Request, more: dict[str, str] | None) -> dict[str, str]:
+def next_page(request: Request, more: dict[str, str] | None) -> dict[str, str]:
+    """The header that leads on to the next page, whose query differs by ``more``; none if that is None."""
     if more is None:
         return {}
     query = [(key, value) for key, value in request.query_params.multi_items() if key not in more]

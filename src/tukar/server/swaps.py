@@ -12,9 +12,10 @@ from starlette.routing import Route
 from tukar.errors import Invalid
 from tukar.exchange.offers import Item, Reference
 from tukar.exchange.sentences import explain
-from tukar.exchange.states import Role
+from tukar.exchange.states import Role, Swap
+from tukar.exchange.terms import Side
 from tukar.server.checks import administrator
-from tukar.server.info import date
+from tukar.server.info import date, next_page, page_limit
 from tukar.server.requests import (
     boolean,
     fields,
@@ -30,7 +31,7 @@ from tukar.server.requests import (
 )
 from tukar.types import RepoId
 from tukar.usecases import swap
-from tukar.usecases.swap import Proposal, Shown
+from tukar.usecases.swap import Line, Proposal, Shown
 
 
 def reference(value: object) -> Reference:
@@ -69,38 +70,78 @@ def places(value: object) -> Mapping[RepoId, RepoId]:
     return found
 
 
+def line_value(line: Line) -> dict[str, Any]:
+    """A swap in a list as JSON: in short, with the first repositories of each side."""
+    summary, terms = line.summary, line.summary.terms
+    return {
+        "id": summary.id,
+        "peer": line.peer.name,
+        **side_value(summary.swap),
+        "open": summary.is_open,
+        "give": names_value(terms.give),
+        "give_count": terms.give.count,
+        "take": names_value(terms.take),
+        "take_count": terms.take.count,
+        "note": terms.note,
+        "created": date(summary.created_at),
+        "expires": date(terms.expires_at),
+        "changed": date(summary.changed_at),
+        "reason": summary.reason or None,
+        "error": summary.error,
+    }
+
+
 def swap_value(shown: Shown) -> dict[str, Any]:
     """A swap as JSON."""
-    record, offer = shown.record, shown.record.offer
-    taken: Sequence[Item | Reference] = record.acceptance.take if record.acceptance else offer.take
-    ours, theirs = shown.private, frozenset[RepoId]()
-    private = (ours, theirs) if record.swap.role is Role.OFFERER else (theirs, ours)
+    record = shown.record
     return {
         "id": record.id,
         "peer": shown.peer.name,
-        "role": record.swap.role.value,
-        "state": record.swap.state.value,
+        **side_value(record.swap),
         "open": record.is_open,
-        "says": explain(record.swap),
-        "give": [handed_value(item, private[0]) for item in offer.give],
-        "take": [handed_value(item, private[1]) for item in taken],
+        **_offer_value(shown),
         "into": [
             {"type": theirs.type, "from": str(theirs), "to": str(place.name), "private": place.private}
             for theirs, place in record.targets.items()
         ],
-        "note": offer.note,
-        "request": offer.request or None,
         "created": date(record.created_at),
-        "expires": date(offer.expires_at),
+        "expires": date(record.terms.expires_at),
         "changed": date(record.changed_at),
         "reached": None if record.reached_at is None else date(record.reached_at),
         "reason": record.reason or None,
         "error": record.error,
         "fetched_bytes": record.moved.fetched,
         "avoided_bytes": record.moved.avoided,
-        "total_bytes": record.moved.total or sum(item.size for item in record.coming),
         "receipt": record.receipt is not None,
     }
+
+
+def side_value(swap: Swap) -> dict[str, Any]:
+    """Where this hub is in a swap."""
+    return {"role": swap.role.value, "state": swap.state.value, "says": explain(swap)}
+
+
+def _offer_value(shown: Shown) -> dict[str, Any]:
+    """What is handed over; in short where that alone is kept."""
+    record = shown.record
+    if record.offer_envelope is None:
+        give, take = names_value(record.terms.give), names_value(record.terms.take)
+        return {"give": give, "take": take, "note": record.terms.note, "request": None, "total_bytes": 0}
+    offer, nothing = record.offer, frozenset[RepoId]()
+    taken: Sequence[Item | Reference] = record.acceptance.take if record.acceptance else offer.take
+    private = (shown.private, nothing) if record.swap.role is Role.OFFERER else (nothing, shown.private)
+    return {
+        "give": [handed_value(item, private[0]) for item in offer.give],
+        "take": [handed_value(item, private[1]) for item in taken],
+        "note": offer.note,
+        "request": offer.request or None,
+        "total_bytes": record.moved.total or sum(item.size for item in record.coming),
+    }
+
+
+def names_value(side: Side) -> list[dict[str, str]]:
+    """The first repositories of a side, by name alone."""
+    return [{"repository": str(each), "type": each.type} for each in side.names]
 
 
 def handed_value(handed: Item | Reference, private: frozenset[RepoId]) -> dict[str, Any]:
@@ -133,8 +174,12 @@ def offer(request: Request, value: Any) -> Response:
 
 
 def listing(request: Request) -> Response:
-    """All swaps, the newest first."""
-    return JSONResponse([swap_value(shown) for shown in swap.listing(hub(request).services, identity(request))])
+    """The swaps in short, the newest first, page by page."""
+    query = request.query_params
+    limit = page_limit(query.get("limit"), _PAGE)
+    found = swap.listing(hub(request).services, identity(request), limit=limit + 1, before=query.get("before"))
+    more = {"before": found[limit - 1].summary.id} if len(found) > limit else None
+    return JSONResponse([line_value(line) for line in found[:limit]], headers=next_page(request, more))
 
 
 def get(request: Request) -> Response:
@@ -179,6 +224,7 @@ def receipts(request: Request) -> Response:
 
 
 _API: Final = "/api/tukar"
+_PAGE: Final = 1000  # swaps, at most
 
 routes = [
     Route(f"{_API}/swaps", listing),

@@ -8,6 +8,7 @@ from typing import Final
 from tukar.catalog import repositories, rights, tokens, users
 from tukar.catalog.values import ANONYMOUS, Identity, Role, User
 from tukar.errors import Conflict, Refused, Unauthenticated
+from tukar.exchange import swaps
 from tukar.usecases.services import Services
 
 ADMIN: Final = "admin"
@@ -77,7 +78,8 @@ def remove_user(services: Services, identity: Identity, name: str) -> None:
 
     Raises:
         NotFound: there is none.
-        Conflict: they own repositories, or are the first administrator, who stays: so there always is one.
+        Conflict: they own repositories; they take part in a swap that is open, or one is to publish in their
+            namespace; or they are the first administrator, who stays: so there always is one.
     """
     require_admin(identity)
     with services.database.write() as tx:
@@ -86,6 +88,14 @@ def remove_user(services: Services, identity: Identity, name: str) -> None:
             raise Conflict(
                 f"{ADMIN!r} cannot be removed: the hub always has this administrator",
                 hint=f"revoke their tokens instead: `tukar token list {ADMIN}`",
+            )
+        waiting = swaps.depends_on(tx, user.id, user.name)
+        if waiting:
+            raise Conflict(
+                f"{len(waiting)} {'swap' if len(waiting) == 1 else 'swaps'} of {user.name!r}, or into their namespace, "
+                f"{'is' if len(waiting) == 1 else 'are'} open: {waiting[0][:12]}{'' if len(waiting) == 1 else ' …'}",
+                hint="wait until it has ended, or cancel it: `tukar swap cancel`; "
+                "until then, `tukar token revoke` keeps the user out",
             )
         owned = repositories.count_in(tx, user.name)
         if owned:

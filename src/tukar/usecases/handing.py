@@ -12,8 +12,9 @@ from tukar.catalog.repositories import RepositoryExists
 from tukar.catalog.values import ANONYMOUS, Commit, Entry, Identity, Repository, User
 from tukar.database import Transaction
 from tukar.errors import Corrupt, Invalid
-from tukar.exchange.offers import CONTROLS, FILES_LIMIT, FileItem, Item, Reference
+from tukar.exchange.offers import FILES_LIMIT, FileItem, Item, Reference
 from tukar.exchange.swaps import Target
+from tukar.exchange.text import line
 from tukar.objects import holds
 from tukar.objects.scopes import Scope, manifests_of
 from tukar.types import RepoId
@@ -37,7 +38,7 @@ def item_of(services: Services, tx: Transaction, identity: Identity, reference: 
     return Item(
         RepoId(repository.namespace, repository.name, repository.type),
         commit.oid,
-        _shown((card.license or "")[:200]),
+        line(card.license or "", 200),
         _tags(card),
         tuple(sorted(_file_items(tx, entries), key=lambda file: file.path)),
     )
@@ -68,12 +69,7 @@ def _tags(card: Card) -> tuple[str, ...]:
         value = card.metadata.get(name)
         if isinstance(value, str):
             told.append(f"{name}:{value}")
-    return tuple(dict.fromkeys(_shown(tag[:200]) for tag in told))[:100]
-
-
-def _shown(text: str) -> str:
-    """Without what a statement may not have."""
-    return CONTROLS.sub(" ", text)
+    return tuple(dict.fromkeys(line(tag, 200) for tag in told))[:100]
 
 
 def private_among(tx: Transaction, ids: Iterable[RepoId]) -> frozenset[RepoId]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from tukar.catalog import repositories, rights
+from tukar.catalog import repositories, revisions, rights
 from tukar.catalog.values import Identity, User
 from tukar.database import Transaction
 from tukar.errors import Conflict, Invalid, Refused
-from tukar.exchange import handovers, peers, protocol, swaps
+from tukar.exchange import handovers, peers, protocol, summaries, swaps
 from tukar.exchange import identity as identities
 from tukar.exchange.disclosure import may_see
 from tukar.exchange.handovers import Handover
@@ -19,6 +19,7 @@ from tukar.exchange.offers import ACCEPTANCE, OFFER, Acceptance, Ending, Item, O
 from tukar.exchange.peers import Peer
 from tukar.exchange.sentences import explain
 from tukar.exchange.states import Act, Role
+from tukar.exchange.summaries import Part, Summary
 from tukar.exchange.swaps import Record, Target
 from tukar.objects import holds
 from tukar.signing import Envelope, sign
@@ -61,6 +62,14 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A swap in a list and the name of the hub that it is with."""
+
+    summary: Summary
+    peer: Peer
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """A swap as its operator sees it.
 
@@ -77,13 +86,13 @@ class Shown:
 def offer(services: Services, identity: Identity, proposal: Proposal) -> Shown:
     """Offer a swap, or a gift if nothing is to be taken.
 
-    If one was made with the proposal's nonce, that is shown as it is now.
+    If it was made before with the proposal's nonce, that offer is shown as it is now.
 
     Raises:
         Refused: who asks is no administrator, the peer is not trusted, or something to be given is private here and
             the proposal does not say that it is meant.
         NotFound: there is no such peer, repository or revision.
-        Conflict: a place where something is to be published is taken.
+        Conflict: a place where something is to be published is taken, or the nonce is that of another offer.
         Invalid: it neither gives nor asks for anything, or not for a time that makes sense.
     """
     user = _administrator(identity)
@@ -91,7 +100,7 @@ def offer(services: Services, identity: Identity, proposal: Proposal) -> Shown:
         raise Invalid(f"an offer stands for at most {LONGEST // DAY} days")
     now = services.clock()
     with services.database.write() as tx:
-        before = _made_before(tx, proposal.nonce) if proposal.nonce else None
+        before = _made_before(tx, identity, user, proposal) if proposal.nonce else None
         if before is not None:
             return before
         peer = _trusted(peers.get(tx, proposal.peer))
@@ -126,11 +135,46 @@ def offer(services: Services, identity: Identity, proposal: Proposal) -> Shown:
         return _shown(tx, record)
 
 
-def _made_before(tx: Transaction, nonce: str) -> Shown | None:
-    """The offer of this hub that has the nonce."""
-    mine = (each for each in swaps.listing(tx) if each.swap.role is Role.OFFERER)
-    found = next((each for each in mine if each.offer.nonce == nonce), None)
-    return None if found is None else _shown(tx, found)
+def _made_before(tx: Transaction, identity: Identity, user: User, proposal: Proposal) -> Shown | None:
+    """The offer of this hub that has the proposal's nonce; Conflict if it is another than what is proposed now."""
+    found = swaps.by_nonce(tx, proposal.nonce)
+    if found is None:
+        return None
+    peer = peers.get(tx, proposal.peer)
+    gives = _commits(tx, identity, proposal.give)
+    if peer.id != found.peer_id or not _is_as_proposed(found, proposal, user) or gives != _commits_of(found):
+        raise Conflict(
+            f"swap {found.id[:12]} was offered by this very request, and what is asked for now is another one",
+            hint="see how that one stands; to offer this as well, send it once more",
+        )
+    return _shown(tx, found)
+
+
+def _is_as_proposed(record: Record, proposal: Proposal, user: User) -> bool:
+    """Whether an offer asks for and says what is proposed. (What it gives is compared apart.)"""
+    made = record.offer
+    places = {theirs: Target(_place(user, theirs, proposal.into), proposal.private) for theirs in record.targets}
+    chosen = {theirs: replace(target, published=None) for theirs, target in record.targets.items()}
+    return (
+        (made.take, made.note, made.request) == (proposal.take, proposal.note, proposal.request)
+        and made.expires_at - made.made_at == proposal.seconds
+        and proposal.into.keys() <= places.keys()
+        and places == chosen
+    )
+
+
+def _commits(tx: Transaction, identity: Identity, given: Sequence[Reference]) -> list[tuple[RepoId, str]]:
+    """What is to be given, by the commits that it comes to now."""
+    found = [(each, repositories.get(tx, identity, each.repository)) for each in given]
+    return [(each.repository, revisions.resolve(tx, here, each.revision).oid) for each, here in found]
+
+
+def _commits_of(record: Record) -> list[tuple[RepoId, str]]:
+    return [(item.repository, item.commit) for item in record.offer.give]
+
+
+def _place(user: User, theirs: RepoId, into: Mapping[RepoId, RepoId]) -> RepoId:
+    return into.get(theirs) or RepoId(user.name, theirs.name, theirs.type)
 
 
 def accept(
@@ -227,11 +271,27 @@ def _end(services: Services, identity: Identity, swap: str, act: Act, reason: st
     return shown
 
 
-def listing(services: Services, identity: Identity) -> list[Shown]:
-    """All swaps, the newest first."""
+def listing(
+    services: Services,
+    identity: Identity,
+    part: Part | None = None,
+    *,
+    limit: int | None = None,
+    before: str | None = None,
+) -> list[Line]:
+    """Swaps, the newest first: all or a part of them, ``limit`` at most, those after the one with the id ``before``."""
     _administrator(identity)
     with services.database.read() as tx:
-        return [Shown(record, peers.by_id(tx, record.peer_id)) for record in swaps.listing(tx)]
+        found = summaries.summaries(tx, part, limit=limit, before=before)
+        with_ = {id_: peers.by_id(tx, id_) for id_ in {summary.peer_id for summary in found}}
+    return [Line(summary, with_[summary.peer_id]) for summary in found]
+
+
+def count(services: Services, identity: Identity, part: Part) -> int:
+    """How many swaps a part has."""
+    _administrator(identity)
+    with services.database.read() as tx:
+        return summaries.count(tx, part)
 
 
 def get(services: Services, identity: Identity, swap: str) -> Shown:
@@ -257,7 +317,8 @@ def receipt(services: Services, swap_id: str) -> Envelope:
 def cancel_all(services: Services, peer_id: int, reason: str) -> None:
     """Cancel what can still be cancelled with a peer, as when it is revoked."""
     with services.database.write() as tx:
-        for record in swaps.listing(tx, peer_id):
+        for swap_id in swaps.open_with(tx, peer_id):
+            record = swaps.get(tx, swap_id)
             if protocol.step(record.swap, Act.CANCEL).refusal is None:
                 apply(services, tx, record, Act.CANCEL, reason)
 
@@ -275,7 +336,9 @@ def _trusted(peer: Peer) -> Peer:
 
 
 def _shown(tx: Transaction, record: Record) -> Shown:
-    asked: Sequence[Item | Reference] = record.offer.give if record.swap.role is Role.OFFERER else record.offer.take
+    asked: Sequence[Item | Reference] = ()
+    if record.offer_envelope is not None:
+        asked = record.offer.give if record.swap.role is Role.OFFERER else record.offer.take
     private = handing.private_among(tx, [each.repository for each in asked])
     return Shown(record, peers.by_id(tx, record.peer_id), private)
 
@@ -299,7 +362,7 @@ def _targets(
         raise Invalid(f"{min(unknown)} is not among what comes: it cannot be published anywhere")
     targets = {}
     for theirs in coming:
-        ours = into.get(theirs) or RepoId(user.name, theirs.name, theirs.type)
+        ours = _place(user, theirs, into)
         if handing.is_taken(tx, ours):
             raise Conflict(f"{ours} exists here", hint=f"publish {theirs} elsewhere: --into {theirs}=NAMESPACE/NAME")
         targets[theirs] = Target(ours, private)
@@ -307,9 +370,10 @@ def _targets(
 
 
 def _hold(tx: Transaction, identity: Identity, record: Record, items: Sequence[Item], now: float) -> None:
-    """Keep what is handed over until the swap has ended, whatever becomes of its repository."""
+    """Keep what is handed over until the swap has ended, whatever becomes of its repository; remember which that is."""
     holds.touch(tx, record.leaving, now)
     for item in items:
         repository = repositories.get(tx, identity, item.repository)
+        swaps.attach(tx, record.id, repository.id)
         for file_id in handing.file_ids(tx, repository, item).values():
             holds.hold_file(tx, record.leaving, file_id)

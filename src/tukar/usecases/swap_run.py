@@ -19,6 +19,7 @@ from tukar.exchange.replies import OutdatedKey
 from tukar.exchange.states import Act, State
 from tukar.exchange.swap_client import SwapClient
 from tukar.exchange.swaps import Moved, Record
+from tukar.exchange.text import line
 from tukar.exchange.transfer import lacking, transfer
 from tukar.jobs.context import JobContext
 from tukar.jobs.values import Json
@@ -178,7 +179,7 @@ def _visit(services: Services, meet: Meet, context: JobContext, record: Record) 
 def _is_late(services: Services, record: Record) -> bool:
     now = services.clock()
     if record.acceptance_envelope is None:
-        late = now > record.offer.expires_at
+        late = now > record.terms.expires_at
     else:
         late = now > record.moved.deadline(record.changed_at, IDLE)
     return late and protocol.step(record.swap, Act.EXPIRED).refusal is None
@@ -220,18 +221,13 @@ def _reached(services: Services, swap_id: str) -> None:
 
 def _note(services: Services, swap_id: str, error: TukarError | None) -> None:
     """What stands in the way now, for whoever asks how the swap stands; None if nothing does."""
-    shown = None if error is None else _shown(f"{error.message} ({error.hint})" if error.hint else error.message)
+    shown = None if error is None else line(f"{error.message} ({error.hint})" if error.hint else error.message)
     with services.database.read() as tx:
         record = swaps.find(tx, swap_id)
     if record is None or record.error == shown:
         return
     with services.database.write() as tx:
         swaps.note_error(tx, swap_id, shown)
-
-
-def _shown(text: str) -> str:
-    """Text that the other hub may have said, as one line."""
-    return "".join(char if char.isprintable() else " " for char in text[:2000])
 
 
 def _fetch(services: Services, hub: PeerHub, context: JobContext, record: Record) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from tukar.catalog import repositories, users
-from tukar.catalog.values import Identity, User
+from tukar.catalog import users
+from tukar.catalog.values import User
 from tukar.database import Transaction
-from tukar.errors import Conflict, Invalid, RepoNotFound
+from tukar.errors import Conflict, Invalid
 from tukar.exchange import handovers, identity, peers, protocol, requests, swaps
 from tukar.exchange.offers import (
     ACCEPTANCE,
@@ -23,8 +24,10 @@ from tukar.exchange.offers import (
     receipt_payload,
 )
 from tukar.exchange.sentences import explain
-from tukar.exchange.states import Effect, Event, Message, Role
+from tukar.exchange.states import Effect, Event, Message, Role, State
+from tukar.exchange.states import Ending as Cause
 from tukar.exchange.swaps import Record, Target
+from tukar.exchange.text import words
 from tukar.jobs import queue
 from tukar.objects import holds
 from tukar.signing import Envelope, sign, verify
@@ -48,9 +51,13 @@ def apply(services: Services, tx: Transaction, record: Record, event: Event, rea
     now = services.clock()
     if outcome.swap == record.swap and not outcome.effects:
         return record
-    record = record.with_(swap=outcome.swap, changed_at=now, reason=reason or record.reason, error=None)
+    if outcome.swap.state is not record.swap.state:  # what is said of a swap after its end is not why it ended
+        record = record.with_(reason=words(reason))
+    record = record.with_(swap=outcome.swap, changed_at=now, error=None)
     for effect in outcome.effects:
         record = _carry_out(services, tx, record, effect)
+    if record.is_spent:
+        record = record.with_(offer_envelope=None, kept=record.terms)
     swaps.save(tx, record)
     wake(tx, record.id, now)
     return record
@@ -77,6 +84,8 @@ def _carry_out(services: Services, tx: Transaction, record: Record, effect: Effe
         case Effect.SWEEP:
             holds.release(tx, record.arriving)
             holds.release(tx, record.leaving)
+            if record.swap.state is not State.PUBLISHED:
+                swaps.detach(tx, record.id)
             return record
 
 
@@ -107,9 +116,6 @@ def _publish(services: Services, tx: Transaction, record: Record) -> Record:
         swaps.attach(tx, record.id, made.id)
     if record.offer.request and record.coming:
         requests.close(tx, record.offer.request, record.id)
-    for item in record.given:
-        for repository in _given(tx, item):
-            swaps.attach(tx, record.id, repository)
     handovers.note(tx, record)
     return record.with_(targets=targets)
 
@@ -130,15 +136,6 @@ def rehearse(services: Services, record: Record) -> None:
             raise _Rehearsed
     except _Rehearsed:
         pass
-
-
-def _given(tx: Transaction, item: Item) -> list[int]:
-    """The repository that was handed over, if it is still here."""
-    everything = Identity(User(0, "", "user", "", None, is_admin=True, created_at=0.0), "write")
-    try:
-        return [repositories.get(tx, everything, item.repository).id]
-    except RepoNotFound:
-        return []
 
 
 def target_of(record: Record, item: Item, author: User) -> Target:
@@ -164,7 +161,7 @@ def hear(services: Services, tx: Transaction, record: Record, envelope: Envelope
     """
     match envelope.payload_type:
         case t if t == OFFER:
-            if envelope.payload != record.offer_envelope.payload:
+            if hashlib.sha256(envelope.payload).hexdigest() != record.id:
                 raise Invalid("the offer is of another swap")
             return apply(services, tx, record, Message.OFFER)
         case t if t == ACCEPTANCE:
@@ -225,7 +222,14 @@ def _statement(tx: Transaction, record: Record, message: Message) -> Envelope:
             raise AssertionError(f"the state machine says {message.value} only once it is here")
         return found
     kind: EndingKind = "refused" if message is Message.REFUSE else "cancelled"
-    return sign(ENDING, Ending(record.id, kind, record.reason[:4000]).payload(), identity.key_of(tx, record.mine))
+    return sign(ENDING, Ending(record.id, kind, _own_reason(record)).payload(), identity.key_of(tx, record.mine))
+
+
+def _own_reason(record: Record) -> str:
+    """Why this hub ended a swap, in its operator's words. What the other hub said, if only as an error, is not for
+    this one to sign."""
+    refused_here = record.swap.state is State.REFUSED and record.swap.role is Role.ACCEPTOR
+    return record.reason if refused_here or record.swap.ending in (Cause.OPERATOR, Cause.EXPIRED) else ""
 
 
 def sweep(services: Services, record: Record) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from tukar.database import Transaction
 from tukar.errors import Conflict, Invalid, NotFound
 from tukar.exchange import identity as identities
-from tukar.exchange import peers, protocol, swaps
+from tukar.exchange import peers, protocol, summaries, swaps
 from tukar.exchange.authorisation import TOLERANCE, stranger
 from tukar.exchange.local import Given
 from tukar.exchange.offers import OFFER, Offer
@@ -25,7 +25,17 @@ from tukar.usecases.swap import LONGEST
 from tukar.usecases.swap_steps import hear, say, sweep, wake
 
 STATEMENTS_LIMIT: Final = 4
-_OPEN_LIMIT: Final = 50  # offers of one peer that nobody has decided on
+
+# What one peer can leave here by offers that nobody accepts.
+WAITING_LIMIT: Final = 50
+"""Offers that wait for a decision."""
+WAITING_BYTES: Final = 64 << 20
+"""Of what was signed for them."""
+HOURLY_LIMIT: Final = 100
+"""Offers within an hour, those that ended as well."""
+SPENT_LIMIT: Final = 1000
+"""Offers that ended, of which it is remembered that they did until they could not be accepted anyway."""
+_HOUR: Final = 3600.0
 
 
 def answer(services: Services, peer: Peer, swap_id: str, statements: Sequence[Envelope]) -> list[Envelope]:
@@ -71,7 +81,7 @@ def _find(tx: Transaction, peer: Peer, swap_id: str) -> Record | None:
 def _get(tx: Transaction, peer: Peer, swap_id: str) -> Record:
     record = _find(tx, peer, swap_id)
     if record is None:
-        raise NotFound("no such swap")
+        raise NotFound("no such swap") if peer.is_trusted else stranger()
     return record
 
 
@@ -83,7 +93,7 @@ def _begin(services: Services, tx: Transaction, peer: Peer, swap_id: str, envelo
     2. It is for this hub, by one of its keys, and names the peer's.
     3. It is the swap that is spoken of.
     4. It stands for a time that makes sense, by this hub's clock.
-    5. The peer has not left too many others undecided.
+    5. The peer has not left too much else undecided.
     """
     # 1.
     if not peer.is_trusted:
@@ -104,12 +114,33 @@ def _begin(services: Services, tx: Transaction, peer: Peer, swap_id: str, envelo
     now = services.clock()
     _check_time(offer, now)
     # 5.
-    undecided = [r for r in swaps.listing(tx, peer.id) if r.is_open and r.acceptance_envelope is None]
-    if len(undecided) >= _OPEN_LIMIT or swaps.find(tx, swap_id) is not None:
-        raise Conflict(f"{len(undecided)} offers wait for a decision", hint="wait for it, or cancel some")
+    _check_undecided(tx, peer, envelope, now)
     swap = protocol.begin(Role.ACCEPTOR, receives=bool(offer.give))
     swaps.insert(tx, Record(swap_id, peer.id, swap, envelope, {}, None, now, now, reached_at=now))
     wake(tx, swap_id, now, run_at=float(offer.expires_at))
+
+
+def _check_undecided(tx: Transaction, peer: Peer, envelope: Envelope, now: float) -> None:
+    """Conflict if the peer has offered as much as it may without that anybody here accepted it."""
+    summaries.forget_spent(tx, peer.id, now - TOLERANCE)  # they would be refused for their time
+    found = summaries.count_undecided(tx, peer.id, now - _HOUR)
+    if found.waiting >= WAITING_LIMIT:
+        raise Conflict(f"{found.waiting} offers wait for a decision", hint="wait for it, or cancel some")
+    if found.nbytes + len(envelope.encode()) > WAITING_BYTES:
+        raise Conflict(
+            f"the offers that wait for a decision would have more than {WAITING_BYTES >> 20} MiB of statements",
+            hint="wait for it, cancel some, or offer fewer files at once",
+        )
+    if found.recent >= HOURLY_LIMIT:
+        raise Conflict(
+            f"{found.recent} offers came within an hour, and none was accepted",
+            hint="wait for an hour, then offer again",
+        )
+    if found.spent >= SPENT_LIMIT:
+        raise Conflict(
+            f"{found.spent} offers ended without being accepted, and their time has not run out yet",
+            hint="wait until it has for some, and let offers stand for a shorter time",
+        )
 
 
 def _check_time(offer: Offer, now: float) -> None:

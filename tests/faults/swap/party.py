@@ -15,7 +15,7 @@ from tukar.catalog.values import Identity
 from tukar.config import Config
 from tukar.errors import RepoNotFound, Unavailable
 from tukar.exchange import identity as identities
-from tukar.exchange import peers, swaps
+from tukar.exchange import peers, summaries, swaps
 from tukar.exchange.offers import Reference
 from tukar.exchange.peers import Peer
 from tukar.exchange.swaps import Record
@@ -132,7 +132,7 @@ class Party:
 
     def swap_ids(self) -> list[str]:
         with self.services.database.read() as tx:
-            return [record.id for record in swaps.listing(tx)]
+            return [summary.id for summary in summaries.summaries(tx)]
 
     def has(self, repo: str) -> bool:
         try:
