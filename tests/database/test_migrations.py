@@ -23,6 +23,12 @@ import tukar.objects.tables
 from tukar.database import Database, facts, metadata
 from tukar.database.migrate import HEAD, migrate
 from tukar.errors import Unsupported
+from tukar.exchange import summaries, swaps
+from tukar.exchange.offers import ACCEPTANCE, OFFER, Acceptance, Offer, Reference
+from tukar.exchange.terms import Side, Terms
+from tukar.signing import SigningKey, sign
+from tukar.testing.receipts import made_item
+from tukar.types import RepoId
 
 _PACKAGES = (
     tukar.objects.tables,
@@ -97,15 +103,92 @@ def test_a_newer_schema_is_refused(empty: Database):
     assert "newer version of Tukar" in refused.value.hint
 
 
+def _upgrade(tx: sa.Connection, revision: str) -> None:
+    config = Config(attributes={"connection": tx})
+    config.set_main_option("script_location", "tukar.database:migrations")
+    command.upgrade(config, revision)
+
+
 def test_rows_of_the_first_schema_stay(empty: Database):
     with empty.write() as tx:
-        config = Config(attributes={"connection": tx})
-        config.set_main_option("script_location", "tukar.database:migrations")
-        command.upgrade(config, "0001")
+        _upgrade(tx, "0001")
         tx.exec_driver_sql("INSERT INTO packs VALUES ('ab', 'live', 7, 5, 3.0)")
     migrate(empty)
     with empty.read() as tx:
         assert tx.execute(sa.select(tukar.objects.tables.packs)).all() == [("ab", "live", 7, 5, 3.0, False)]
+
+
+ONE, OTHER = SigningKey.generate(), SigningKey.generate()
+ITEM = made_item("Far/Base", {"README.md": b"x"})
+
+
+def offer_of(number: int) -> Offer:
+    asked = (Reference(RepoId("near", "child"), "main"),)
+    return Offer(ONE.public, OTHER.public, f"{number:032x}", 1, 9 + number, (ITEM,), asked, "n" * 400)
+
+
+def put(tx: sa.Connection, offer: Offer, role: str, state: str, *, accepted: bool = False) -> None:
+    """A swap as it was stored before its statements were apart."""
+    made = Acceptance(offer.swap, (made_item("near/child", {"README.md": b"y"}),))
+    row = {
+        "id": offer.swap,
+        "peer_id": 1,
+        "role": role,
+        "state": state,
+        "reason": "",
+        "targets": "[]",
+        "moved": "[]",
+        **dict.fromkeys(("arrived", "signed", "settled"), False),
+        "offer": sign(OFFER, offer.payload(), ONE).encode(),
+        "acceptance": sign(ACCEPTANCE, made.payload(), OTHER).encode() if accepted else None,
+        "created_at": 1.0 + offer.expires_at,
+        "changed_at": 1.0,
+    }
+    table = sa.table("swaps", *(sa.column(name) for name in row))
+    tx.execute(table.insert().values(**row))
+
+
+def test_swaps_keep_what_was_signed_and_get_their_offers_in_short(empty: Database):
+    kinds = [
+        ("acceptor", "offered", False),
+        ("acceptor", "accepted", True),
+        ("acceptor", "refused", False),
+        ("acceptor", "cancelled", True),
+        ("offerer", "cancelled", False),
+        ("offerer", "offered", False),
+    ]
+    offers = [offer_of(number) for number in range(len(kinds))]
+    with empty.write() as tx:
+        _upgrade(tx, "0005")
+        peer = "VALUES (1, 'far', 'http://far.test', 'f', 'k', 'trusted', 1.0)"
+        tx.exec_driver_sql(f"INSERT INTO peers (id, name, url, fingerprint, public_key, state, added_at) {peer}")
+        for number, name in ((7, "near', 'child"), (8, "far', 'base")):
+            columns = "(id, type, namespace, name, private, created_at, updated_at)"
+            tx.exec_driver_sql(f"INSERT INTO repositories {columns} VALUES ({number}, 'model', '{name}', false, 1, 1)")
+        for offer, (role, state, accepted) in zip(offers, kinds, strict=True):
+            put(tx, offer, role, state, accepted=accepted)
+    migrate(empty)
+    with empty.read() as tx:
+        found = [swaps.get(tx, offer.swap) for offer in offers]
+        listed = summaries.summaries(tx)
+        receipts = tukar.exchange.tables.receipt_repositories
+        attached = {tuple(row) for row in tx.execute(sa.select(receipts))}
+    names = (Side((RepoId("Far", "Base"),), 1), Side((RepoId("near", "child"),), 1))
+    for record, offer in zip(found, offers, strict=True):
+        keys = (str(ONE.public), str(OTHER.public))
+        assert record.terms == Terms(*keys, *names, "n" * 300, offer.nonce, offer.expires_at)
+    assert [record.offer_envelope is not None for record in found] == [True, True, False, True, True, True]
+    assert [record.acceptance is not None for record in found if record.offer_envelope] == [
+        False,
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert found[0].offer == offers[0]
+    assert [line.id for line in listed] == [offer.swap for offer in reversed(offers)]
+    # Those that an open swap hands over, by the names that they have now.
+    assert attached == {(offers[1].swap, 7), (offers[5].swap, 8)}
 
 
 @pytest.mark.parametrize("version_table", [False, True])

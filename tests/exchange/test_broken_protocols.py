@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tukar.exchange import protocol
-from tukar.exchange.states import Act, Effect, Ending, Event, Message, Outcome, Role, State, Swap
+from tukar.exchange.states import Act, Cause, Effect, Event, Message, Outcome, Role, State, Swap
 
 from .explorer import ACCEPTOR, OFFERER, Protocol, Violation, explore
 from .rules import Rules
@@ -27,7 +27,7 @@ def _when(role: Role, state: State, event: Event, then: Callable[[Swap], Outcome
 
 
 def _cancel(swap: Swap) -> Outcome:
-    return Outcome(Swap(swap.role, State.CANCELLED, ending=Ending.OPERATOR), (Effect.SWEEP,))
+    return Outcome(Swap(swap.role, State.CANCELLED, ending=Cause.OPERATOR), (Effect.SWEEP,))
 
 
 def _to(state: State, *effects: Effect, arrived: bool = False, signed: bool = False) -> Callable[[Swap], Outcome]:

@@ -9,7 +9,7 @@ import pytest
 
 from tukar.exchange.protocol import step
 from tukar.exchange.sentences import explain
-from tukar.exchange.states import FINAL, Act, Ending, Message, Role, State, Swap
+from tukar.exchange.states import FINAL, Act, Cause, Message, Role, State, Swap
 
 from . import drawing
 from .conftest import KINDS
@@ -44,19 +44,19 @@ def test_no_side_is_ever_again_what_it_was(explored: Explored) -> None:
 
 _CROSSINGS: dict[str, Callable[[World], bool]] = {
     "the acceptor never saw the offer": lambda it: it.acceptor is None and it.offerer.settled,
-    "both cancel at once": lambda it: _ended(it.offerer, Ending.OPERATOR) and _ended(it.acceptor, Ending.OPERATOR),
-    "both expire at once": lambda it: _ended(it.offerer, Ending.EXPIRED) and _ended(it.acceptor, Ending.EXPIRED),
+    "both cancel at once": lambda it: _ended(it.offerer, Cause.OPERATOR) and _ended(it.acceptor, Cause.OPERATOR),
+    "both expire at once": lambda it: _ended(it.offerer, Cause.EXPIRED) and _ended(it.acceptor, Cause.EXPIRED),
     "a cancel crosses the acceptance": lambda it: _crossing(it, Message.CANCEL, Message.ACCEPT),
     "a cancel crosses the refusal": lambda it: _crossing(it, Message.CANCEL, Message.REFUSE),
     "a cancel crosses the signature": lambda it: _crossing(it, Message.CANCEL, Message.PREPARED),
     "an expiry crosses the signature": lambda it: (
-        _ended(it.offerer, Ending.EXPIRED) and _on_their_way(it, OFFERER, Message.PREPARED)
+        _ended(it.offerer, Cause.EXPIRED) and _on_their_way(it, OFFERER, Message.PREPARED)
     ),
     "the signature overtakes the acceptance": lambda it: (
         it.offerer.state is State.OFFERED and _on_their_way(it, OFFERER, Message.PREPARED)
     ),
     "a late offer arrives where it was cancelled": lambda it: (
-        _ended(it.offerer, Ending.OPERATOR) and it.acceptor is not None and it.acceptor.state is State.OFFERED
+        _ended(it.offerer, Cause.OPERATOR) and it.acceptor is not None and it.acceptor.state is State.OFFERED
     ),
 }
 
@@ -94,7 +94,7 @@ def test_whatever_comes_a_side_answers_and_a_refusal_changes_nothing() -> None:
         (Swap(OFFERER), Message.PREPARED, "has to come before the signature"),
         (Swap(ACCEPTOR, State.PREPARED, arrived=True), Act.CANCEL, "the offerer alone decides"),
         (Swap(OFFERER, State.PUBLISHED, arrived=True, signed=True), Message.CANCEL, "published for good"),
-        (Swap(ACCEPTOR, State.CANCELLED, ending=Ending.OPERATOR), Message.RECEIPT, "cancelled for good"),
+        (Swap(ACCEPTOR, State.CANCELLED, ending=Cause.OPERATOR), Message.RECEIPT, "cancelled for good"),
     ],
 )
 def test_a_refusal_says_why(side: Swap, event: Act | Message, said: str) -> None:
@@ -125,7 +125,7 @@ def test_the_page_shows_these_transitions() -> None:
     assert page == drawing.drawn(page), "write it anew: python -m tests.exchange.drawing"
 
 
-def _ended(side: Swap | None, ending: Ending) -> bool:
+def _ended(side: Swap | None, ending: Cause) -> bool:
     return side is not None and side.ending is ending
 
 

@@ -169,6 +169,26 @@ def test_a_form_that_is_sent_twice_makes_one_offer(
     assert len(offers(hub)) == 2
 
 
+def test_a_form_that_is_sent_again_with_something_else_offers_it_the_next_time(
+    hub: Hub, operator: Visitor, trusted: None, publish: Publish
+) -> None:
+    publish("admin/one", {"README.md": b"x"})
+    publish("admin/two", {"README.md": b"x"})
+    form = filled(operator, give="admin/one")
+    operator.post("/exchange/offer", form)  # type: ignore[arg-type]
+    form["give"] = "admin/two"
+    reply = operator.post("/exchange/offer", form)  # type: ignore[arg-type]
+    assert reply.status_code == 409
+    assert "send it once more" in problem(reply)
+    assert find(reply.text, "input", name="give")[0]["value"] == "admin/two"
+    form["nonce"] = find(reply.text, "input", name="nonce")[0]["value"]
+    assert operator.post("/exchange/offer", form).status_code == 303  # type: ignore[arg-type]
+    assert [[str(item.repository) for item in made.offer.give] for made in offers(hub)] == [
+        ["admin/two"],
+        ["admin/one"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "told"),
     [

@@ -39,7 +39,7 @@ def test_from_offer_to_receipt(sites: tuple[Site, Site], offered: str) -> None:
     a, b = sites
     (waiting,) = b.get("/api/tukar/swaps", "admin").json()
     assert (waiting["state"], waiting["role"], waiting["peer"]) == ("offered", "acceptor", "a")
-    assert waiting["give"][0]["licence"] == "apache-2.0"
+    assert state(b, offered)["give"][0]["licence"] == "apache-2.0"
     b.post(f"/api/tukar/swaps/{offered}/accept", "admin", json={}).raise_for_status()
     for _ in range(3):
         run(b, offered)

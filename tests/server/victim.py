@@ -13,6 +13,7 @@ from tukar.catalog import users
 from tukar.catalog.values import Identity
 from tukar.exchange import swaps
 from tukar.exchange.offers import Item, Offer, Reference
+from tukar.exchange.swaps import Record
 from tukar.objects.tables import held_files, held_objects
 from tukar.signing import PublicKey
 from tukar.types import RepoId
@@ -67,9 +68,12 @@ class Victim:
     def repositories(self) -> set[str]:
         return {item["id"] for item in self.site.get("/api/models", "admin").json()}
 
-    def statement(self, swap_id: str) -> Offer:
+    def record(self, swap_id: str) -> Record:
         with self.services.database.read() as tx:
-            return swaps.get(tx, swap_id).offer
+            return swaps.get(tx, swap_id)
+
+    def statement(self, swap_id: str) -> Offer:
+        return self.record(swap_id).offer
 
     def is_swept(self, swap_id: str) -> bool:
         owners = [f"swap:{swap_id}", f"give:{swap_id}"]

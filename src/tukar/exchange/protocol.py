@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from tukar.exchange.sentences import reason
-from tukar.exchange.states import Act, Effect, Ending, Event, Message, Outcome, Role, State, Swap
+from tukar.exchange.states import Act, Cause, Effect, Event, Message, Outcome, Role, State, Swap
 
 
 def begin(role: Role, *, receives: bool) -> Swap:
@@ -60,8 +60,8 @@ def _settle(swap: Swap) -> Outcome:
     return Outcome(replace(swap, settled=True))
 
 
-def _cancel(ending: Ending) -> _Rule:
-    settled = ending is Ending.PEER
+def _cancel(ending: Cause) -> _Rule:
+    settled = ending is Cause.PEER
     return lambda swap: Outcome(Swap(swap.role, State.CANCELLED, settled=settled, ending=ending), (Effect.SWEEP,))
 
 
@@ -104,11 +104,11 @@ def _conclude(swap: Swap) -> Outcome:
 
 
 _END: Final[Mapping[Event, _Rule]] = {
-    Act.CANCEL: _cancel(Ending.OPERATOR),
-    Act.EXPIRED: _cancel(Ending.EXPIRED),
-    Message.CANCEL: _cancel(Ending.PEER),
+    Act.CANCEL: _cancel(Cause.OPERATOR),
+    Act.EXPIRED: _cancel(Cause.EXPIRED),
+    Message.CANCEL: _cancel(Cause.PEER),
 }
-_FAIL: Final[Mapping[Event, _Rule]] = {Act.FAILED: _cancel(Ending.FAILED)}
+_FAIL: Final[Mapping[Event, _Rule]] = {Act.FAILED: _cancel(Cause.FAILED)}
 
 _OFFERER: Final[Mapping[State, Mapping[Event, _Rule]]] = {
     State.OFFERED: {**_END, Message.ACCEPT: _accepted, Message.REFUSE: _refuse},
@@ -137,7 +137,7 @@ _ACCEPTOR: Final[Mapping[State, Mapping[Event, _Rule]]] = {
     State.PREPARED: {
         Act.ACCEPT: _stay,
         Message.OFFER: _stay,
-        Message.CANCEL: _cancel(Ending.PEER),
+        Message.CANCEL: _cancel(Cause.PEER),
         Message.RECEIPT: _conclude,
     },
     State.PUBLISHED: {Act.ACCEPT: _stay, Message.OFFER: _stay, Message.RECEIPT: _stay},

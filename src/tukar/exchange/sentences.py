@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tukar.exchange.states import FINAL, Act, Ending, Event, Message, Role, State, Swap
+from tukar.exchange.states import FINAL, Act, Cause, Event, Message, Role, State, Swap
 
 _SAID_BY: Final = {
     Role.OFFERER: frozenset({Message.OFFER, Message.CANCEL, Message.RECEIPT}),
@@ -42,11 +42,11 @@ _REFUSED: Final[Mapping[Role, str]] = {
     Role.OFFERER: "The other hub refused the offer: nothing was handed over",
     Role.ACCEPTOR: "You refused the offer: nothing was handed over",
 }
-_CANCELLED: Final[Mapping[Ending, str]] = {
-    Ending.OPERATOR: "You cancelled the swap",
-    Ending.PEER: "The other hub cancelled the swap",
-    Ending.EXPIRED: "The swap's time ran out",
-    Ending.FAILED: "The swap was cancelled because what comes here could not be fetched or published",
+_CANCELLED: Final[Mapping[Cause, str]] = {
+    Cause.OPERATOR: "You cancelled the swap",
+    Cause.PEER: "The other hub cancelled the swap",
+    Cause.EXPIRED: "The swap's time ran out",
+    Cause.FAILED: "The swap was cancelled because what comes here could not be fetched or published",
 }
 
 

@@ -61,7 +61,7 @@ class Effect(StrEnum):
     SWEEP = "sweep"  # stop the transfer, and drop what is left of the quarantine
 
 
-class Ending(StrEnum):
+class Cause(StrEnum):
     """Why a swap was cancelled."""
 
     OPERATOR = "operator"
@@ -89,7 +89,7 @@ class Swap:
     arrived: bool = False
     signed: bool = False
     settled: bool = False
-    ending: Ending | None = None
+    ending: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)

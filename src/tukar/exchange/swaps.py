@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from tukar.database import Transaction
 from tukar.errors import Conflict, NotFound
 from tukar.exchange.offers import Acceptance, Item, Offer
-from tukar.exchange.states import FINAL, Ending, Role, State, Swap
+from tukar.exchange.states import FINAL, Cause, Role, State, Swap
 from tukar.exchange.tables import receipt_repositories, swap_statements, swaps
 from tukar.exchange.terms import Terms
 from tukar.signing import Envelope, Fingerprint, PublicKey
@@ -375,5 +375,5 @@ def _record(tx: Transaction, row: sa.Row[Any]) -> Record:
 
 def side_of(row: sa.Row[Any]) -> Swap:
     """Where this side is, by its row."""
-    ending = None if row.ending is None else Ending(row.ending)
+    ending = None if row.ending is None else Cause(row.ending)
     return Swap(Role(row.role), State(row.state), row.arrived, row.signed, row.settled, ending)

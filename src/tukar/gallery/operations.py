@@ -70,7 +70,7 @@ def offer(request: Request, form: Form) -> Response:
     try:
         made = swap.offer(_services(request), who, proposals.proposal(typed))
     except TukarError as error:
-        if isinstance(error, Conflict):  # another offer may have been made with this form
+        if isinstance(error, swap.OfferedOtherwise):
             typed = replace(typed, nonce=proposals.blank().nonce)
         return _exchange(request, Filled(offer=replace(typed, problem=_problem(error))), status_of(error))
     return see(addresses.swap(made.record.id))

@@ -103,9 +103,9 @@ def _is_possible(record: Record, act: Act) -> bool:
 
 def _moved(record: Record) -> Moved | None:
     moved = record.moved
-    total = moved.total or sum(item.size for item in record.coming)
-    has_begun = record.swap.state not in (State.OFFERED, State.REFUSED) and record.acceptance is not None
-    return Moved(moved.fetched, moved.avoided, total) if has_begun and record.coming else None
+    if record.acceptance is None or not record.coming:
+        return None
+    return Moved(moved.fetched, moved.avoided, moved.total or sum(item.size for item in record.coming))
 
 
 def _wish(services: Services, identity: Identity, wish: str) -> str:

@@ -61,6 +61,10 @@ class Proposal:
     give_private: bool = False
 
 
+class OfferedOtherwise(Conflict):
+    """Another offer was made with the nonce that this one has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A swap in a list and the name of the hub that it is with."""
@@ -92,7 +96,8 @@ def offer(services: Services, identity: Identity, proposal: Proposal) -> Shown:
         Refused: who asks is no administrator, the peer is not trusted, or something to be given is private here and
             the proposal does not say that it is meant.
         NotFound: there is no such peer, repository or revision.
-        Conflict: a place where something is to be published is taken, or the nonce is that of another offer.
+        Conflict: a place where something is to be published is taken.
+        OfferedOtherwise: another offer was made with the nonce.
         Invalid: it neither gives nor asks for anything, or not for a time that makes sense.
     """
     user = _administrator(identity)
@@ -136,14 +141,14 @@ def offer(services: Services, identity: Identity, proposal: Proposal) -> Shown:
 
 
 def _made_before(tx: Transaction, identity: Identity, user: User, proposal: Proposal) -> Shown | None:
-    """The offer of this hub that has the proposal's nonce; Conflict if it is another than what is proposed now."""
+    """The offer of this hub that has the proposal's nonce; OfferedOtherwise if that is another."""
     found = swaps.by_nonce(tx, proposal.nonce)
     if found is None:
         return None
     peer = peers.get(tx, proposal.peer)
     gives = _commits(tx, identity, proposal.give)
     if peer.id != found.peer_id or not _is_as_proposed(found, proposal, user) or gives != _commits_of(found):
-        raise Conflict(
+        raise OfferedOtherwise(
             f"swap {found.id[:12]} was offered by this very request, and what is asked for now is another one",
             hint="see how that one stands; to offer this as well, send it once more",
         )

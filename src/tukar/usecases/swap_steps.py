@@ -24,8 +24,7 @@ from tukar.exchange.offers import (
     receipt_payload,
 )
 from tukar.exchange.sentences import explain
-from tukar.exchange.states import Effect, Event, Message, Role, State
-from tukar.exchange.states import Ending as Cause
+from tukar.exchange.states import Cause, Effect, Event, Message, Role, State
 from tukar.exchange.swaps import Record, Target
 from tukar.exchange.text import words
 from tukar.jobs import queue
