@@ -25,6 +25,7 @@ from tukar.database.migrate import HEAD, migrate
 from tukar.errors import Unsupported
 from tukar.exchange import summaries, swaps
 from tukar.exchange.offers import ACCEPTANCE, OFFER, Acceptance, Offer, Reference
+from tukar.exchange.summaries import Undecided
 from tukar.exchange.terms import Side, Terms
 from tukar.signing import SigningKey, sign
 from tukar.testing.receipts import made_item
@@ -171,6 +172,7 @@ def test_swaps_keep_what_was_signed_and_get_their_offers_in_short(empty: Databas
     with empty.read() as tx:
         found = [swaps.get(tx, offer.swap) for offer in offers]
         listed = summaries.summaries(tx)
+        undecided = summaries.count_undecided(tx, 1, since=offers[0].expires_at + 1.0)
         receipts = tukar.exchange.tables.receipt_repositories
         attached = {tuple(row) for row in tx.execute(sa.select(receipts))}
     names = (Side((RepoId("Far", "Base"),), 1), Side((RepoId("near", "child"),), 1))
@@ -186,6 +188,7 @@ def test_swaps_keep_what_was_signed_and_get_their_offers_in_short(empty: Databas
         False,
     ]
     assert found[0].offer == offers[0]
+    assert undecided == Undecided(1, len(sign(OFFER, offers[0].payload(), ONE).encode()), recent=1, spent=1)
     assert [line.id for line in listed] == [offer.swap for offer in reversed(offers)]
     # Those that an open swap hands over, by the names that they have now.
     assert attached == {(offers[1].swap, 7), (offers[5].swap, 8)}

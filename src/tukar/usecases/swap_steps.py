@@ -225,8 +225,7 @@ def _statement(tx: Transaction, record: Record, message: Message) -> Envelope:
 
 
 def _own_reason(record: Record) -> str:
-    """Why this hub ended a swap, in its operator's words. What the other hub said, if only as an error, is not for
-    this one to sign."""
+    """Why this hub ended a swap, in words of its own: what the other said, be it as an error, is not for it to sign."""
     refused_here = record.swap.state is State.REFUSED and record.swap.role is Role.ACCEPTOR
     return record.reason if refused_here or record.swap.ending in (Cause.OPERATOR, Cause.EXPIRED) else ""
 

@@ -24,7 +24,8 @@ _NOTE: Final = 300
 
 _SWAPS: Final = sa.table(
     "swaps",
-    *(sa.column(name) for name in ("id", "role", "state", *_KINDS)),
+    *(sa.column(name) for name in ("id", "role", "state")),
+    *(sa.column(kind, sa.LargeBinary) for kind in _KINDS),
     sa.column("accepted", sa.Boolean),
     *(sa.column(name) for name in ("nonce", "expires_at", "terms")),
 )
