@@ -191,7 +191,7 @@ def test_a_receipt_is_with_what_was_handed_over_and_not_with_the_next_of_its_nam
     repository = site.repository("admin", private=True, name="hush")
     site.push_lfs(repository, "secret-plan.bin", b"abc" * 100)
     made = villain.offered(take=["hush"])
-    victim.accept(made.swap).raise_for_status()
+    victim.accept(made.swap, give_private=True).raise_for_status()
     site.call("DELETE", "/api/repos/delete", "admin", json={"name": "hush"}).raise_for_status()
     site.repository("admin", name="hush")
     villain.serve = lambda _villain, _swap, asked: (200, villain.stream(asked["objects"]))
