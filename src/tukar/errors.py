@@ -15,7 +15,8 @@
     ├── Unavailable        cannot be done now: the same call may succeed later
     └── Unsupported        Tukar does not do this (yet)
 
-An error carries its facts in ``str(error)`` and, where there is something to do, a ``hint``.
+An error carries its facts in ``str(error)`` and, where there is something to do, a ``hint``. Where that names a command
+or an option, ``on_page`` says the same to whoever reads it on a page.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ class TukarError(Exception):
     Args:
         message: what happened, with the facts (names, sizes, digests), in one sentence.
         hint: what the caller can do about it, or None.
+        on_page: the same for the reader of a page, where the hint is for the command line.
     """
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, on_page: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.on_page = on_page
 
 
 class Invalid(TukarError):

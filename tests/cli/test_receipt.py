@@ -18,7 +18,7 @@ from .fake import FakeHub
 from .files import write
 from .hub import Commands
 
-O, A = SigningKey.generate(), SigningKey.generate()  # noqa: E741 - as in the design
+O, A, N = (SigningKey.generate() for _ in range(3))  # noqa: E741 - as in the design; N follows O
 CHILD = {"README.md": b"# Child", "deep/model.safetensors": b"tuned" * 1000}
 RECEIPT_FILE = "r.receipt.json"
 
@@ -55,7 +55,9 @@ def test_verify_says_who_handed_what_to_whom(offline: Commands) -> None:
 
 
 def test_verify_as_a_document(offline: Commands) -> None:
-    found = offline.json("receipt", "verify", offline.home / RECEIPT_FILE, "--offerer", O.public.fingerprint.grouped)
+    known = ("--offerer", O.public.fingerprint.grouped)
+    (found,) = offline.json("receipt", "verify", offline.home / RECEIPT_FILE, *known)
+    assert (found["file"], found["good"], found["signers"]) == (str(offline.home / RECEIPT_FILE), True, None)
     assert (found["offerer"], found["acceptor"]) == (O.public.fingerprint, A.public.fingerprint)
     assert (found["known"], found["folder"], found["offered"]) == (["offerer"], None, "2026-01-01T00:00:00Z")
     (item,) = found["from_acceptor"]
@@ -65,7 +67,7 @@ def test_verify_as_a_document(offline: Commands) -> None:
 def test_verify_reads_standard_input() -> None:
     done = CliRunner().invoke(main, ["receipt", "verify", "-", "--json"], input=the_receipt().encode())
     assert done.exit_code == 0
-    assert json.loads(done.stdout)["swap"] == json.loads(the_receipt().payload)["swap"]
+    assert json.loads(done.stdout)[0]["swap"] == json.loads(the_receipt().payload)["swap"]
 
 
 def test_verify_knows_whom_to_trust_from_the_options_alone(offline: Commands) -> None:
@@ -78,7 +80,7 @@ def test_verify_knows_whom_to_trust_from_the_options_alone(offline: Commands) ->
     assert "Both fingerprints are those that you gave" in both.stdout
     swapped = offline("receipt", "verify", receipt, "--offerer", acceptor)
     assert swapped.code == 1
-    assert "the offerer is another hub" in swapped.stderr
+    assert f"the offerer signed with the key {O.public.fingerprint.grouped}, not with" in swapped.stderr
     assert offline("receipt", "verify", receipt, "--offerer", "nonsense").code == 2
 
 
@@ -98,7 +100,64 @@ def test_verify_refuses_what_is_no_receipt(offline: Commands, content: bytes, to
     (offline.home / "bad").write_bytes(content)
     done = offline("receipt", "verify", offline.home / "bad", "--json")
     assert done.code == 1
-    assert told in done.document["error"]
+    (found,) = done.document
+    assert not found["good"]
+    assert told in found["error"]
+
+
+def test_several_at_once(offline: Commands) -> None:
+    (offline.home / "bad").write_bytes(sign(RECEIPT, the_receipt().payload, O).encode())
+    (offline.home / "other").write_bytes(the_receipt(1).encode())
+    good = [offline.home / RECEIPT_FILE, offline.home / "other"]
+    all_good = offline("receipt", "verify", *good)
+    assert all_good.code == 0
+    assert "2 of 2 are good" in all_good.stdout
+    one_bad = offline("receipt", "verify", good[0], offline.home / "bad", good[1])
+    assert one_bad.code == 1
+    assert "is missing" in one_bad.stdout
+    assert f"2 of 3 are good; not good: {offline.home / 'bad'}" in one_bad.stdout
+    listed = offline("receipt", "verify", good[0], offline.home / "bad", "--json")
+    assert (listed.code, [each["good"] for each in listed.document]) == (1, [True, False])
+    assert offline("receipt", "verify", good[0], offline.home / "absent").code == 2
+
+
+# Whose the keys are
+
+
+@pytest.fixture
+def at_home(offline: Commands, fake: FakeHub) -> Commands:
+    """One's own hub has the acceptor's key, and the peer rumah had the offerer's."""
+    rumah = {"name": "rumah", "url": "http://far.test", "state": "trusted", "added": "2026-01-01T00:00:00.000Z"}
+    keys = {"fingerprint": N.public.fingerprint.grouped, "earlier": [O.public.fingerprint.grouped]}
+    own = {"fingerprint": A.public.fingerprint.grouped, "since": "2026-01-01T00:00:00.000Z", "earlier": []}
+    fake.says("GET /api/tukar/peers", lambda r: r.answer_json([rumah | keys]))
+    fake.says("GET /api/tukar/identity/keys", lambda r: r.answer_json(own))
+    return offline.at(fake.url)
+
+
+def test_an_earlier_key_of_a_peer(at_home: Commands) -> None:
+    receipt = at_home.home / RECEIPT_FILE
+    told = at_home("receipt", "verify", receipt, "--peers").stdout
+    assert "The offerer's key is an earlier key of the peer rumah: it has another one by now." in told
+    assert "The acceptor's key is that of this hub." in told
+    assert "own word" not in told
+    newest = ("--offerer", N.public.fingerprint.grouped)
+    assert at_home("receipt", "verify", receipt, *newest).code == 1
+    (found,) = at_home.json("receipt", "verify", receipt, "--peers", *newest)
+    assert found["signers"] == {
+        "offerer": {"peer": "rumah", "earlier": True},
+        "acceptor": {"peer": None, "earlier": False},
+    }
+
+
+def test_a_key_that_is_not_known_here(at_home: Commands) -> None:
+    stranger = SigningKey.generate()
+    receipt = made_receipt(stranger, A, {"acme/base": {"README.md": b"x"}}, {})
+    (at_home.home / "strange").write_bytes(receipt.encode())
+    done = at_home("receipt", "verify", at_home.home / "strange", "--peers")
+    assert done.code == 0
+    assert "The offerer's key is not known here: no peer has it, or had it before." in done.stdout
+    assert "The offerer's fingerprint is the receipt's own word" in done.stdout
 
 
 def test_a_time_that_is_none_is_shown_as_it_is(offline: Commands) -> None:
@@ -119,7 +178,7 @@ def test_verify_compares_a_folder(offline: Commands) -> None:
     (folder / "deep/model.safetensors").unlink()
     found = offline("receipt", "verify", offline.home / RECEIPT_FILE, "--folder", folder, "--json")
     assert found.code == 1
-    assert found.document["folder"] == {
+    assert found.document[0]["folder"] == {
         "repository": "beta/child",
         "same": False,
         "missing": ["deep/model.safetensors"],
@@ -151,7 +210,7 @@ def test_a_receipt_that_was_saved_can_be_verified(offline: Commands, hub: FakeHu
     shown = at.json("receipt", "show", "beta/child", "--save", folder)
     assert [each["saved"] for each in shown] == [str(folder / f"{each['swap'][:12]}.receipt.json") for each in shown]
     for each in shown:
-        assert offline.json("receipt", "verify", each["saved"])["swap"] == each["swap"]
+        assert offline.json("receipt", "verify", each["saved"])[0]["swap"] == each["swap"]
     assert at("receipt", "show", "beta/child", "--save", folder).code == 0
     Path(shown[0]["saved"]).write_bytes(b"mine")
     again = at("receipt", "show", "beta/child", "--save", folder)

@@ -78,15 +78,16 @@ def _line(found: Fields) -> Value:
     dates = {name: found.text(name) for name in ("created", "expires", "changed")}
     optional = {name: _optional(found, name) for name in ("reason", "error")}
     counts = {name: found.number(name) for name in ("give_count", "take_count")}
+    flags = {name: found.value.get(name) is True for name in ("open", "expired")}
     sides = {side: [_item(item) for item in found.items(side)] for side in ("give", "take")}
-    return {**texts, **dates, **optional, **counts, **sides, "open": found.value.get("open") is True}
+    return {**texts, **dates, **optional, **counts, **flags, **sides}
 
 
 def _swap(found: Fields) -> Value:
     texts = {name: found.text(name) for name in ("id", "peer", "role", "state", "says", "note")}
     dates = {name: found.text(name) for name in ("created", "expires", "changed")}
     optional = {name: _optional(found, name) for name in ("request", "reason", "error", "reached")}
-    flags = {name: found.value.get(name) is True for name in ("open", "receipt")}
+    flags = {name: found.value.get(name) is True for name in ("open", "expired", "receipt")}
     numbers = {name: found.number(name) for name in ("fetched_bytes", "avoided_bytes", "total_bytes")}
     sides = {side: [_item(item) for item in found.items(side)] for side in ("give", "take")}
     return {**texts, **dates, **optional, **flags, **numbers, **sides, "into": [_place(p) for p in found.items("into")]}
@@ -108,6 +109,7 @@ def _place(found: Fields) -> Value:
     return {
         **{name: found.text(name) for name in ("type", "from", "to")},
         "private": found.value.get("private") is True,
+        "commit": _optional(found, "commit"),
     }
 
 

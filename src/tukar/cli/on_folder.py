@@ -16,7 +16,7 @@ from tukar.cli.output import Meter
 from tukar.hub import Hub, open_hub
 from tukar.server.admin import size_value, token_value, totals_value, user_value
 from tukar.server.info import date
-from tukar.server.peers import keys_value, look_value, peer_value
+from tukar.server.peers import keys_value, look_value, peer_value, peers_value
 from tukar.signing import Fingerprint
 from tukar.types import RepoId, RepoType
 from tukar.usecases import accounts, describe, keys, peer, stats
@@ -105,7 +105,7 @@ class OnFolder:
 
     def peers(self) -> list[Value]:
         """As Administration."""
-        return [peer_value(found) for found in peer.listing(self.hub.services, self.identity)]
+        return [*peers_value(self.hub.services, self.identity)]
 
     def refresh_peer(self, name: str) -> Value:
         """As Administration."""

@@ -65,19 +65,28 @@ exclude_option = click.option(
 
 
 class Duration(click.ParamType[float]):
-    """A time span: ``0``, or a number with s, m, h, d or w. In seconds."""
+    """A time span: a number with s, m, h, d or w; or ``0``, where that makes sense. In seconds.
+
+    Args:
+        example: what to write, for who wrote something else.
+        zero: whether ``0`` is one.
+    """
 
     name = "duration"
+
+    def __init__(self, example: str = "36h", *, zero: bool = True) -> None:
+        self._example, self._zero = example, zero
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The seconds; a usage error for anything else."""
         if isinstance(value, float):
             return value
-        if value == "0":
+        if value == "0" and self._zero:
             return 0.0
         match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)([smhdw])", value)
         if match is None:
-            self.fail(f"{value!r} is not a duration: write 0, or a number with s, m, h, d or w, as in 36h", param, ctx)
+            what = f"{'0, or ' if self._zero else ''}a number with s, m, h, d or w"
+            self.fail(f"{value!r} is not a duration: write {what}, as in {self._example}", param, ctx)
         return float(match[1]) * _SECONDS[match[2]]
 
 

@@ -90,7 +90,8 @@ class OverHttp:
 
     def peers(self) -> list[Value]:
         """As Administration."""
-        return [_peer(item) for item in Fields.each(self._remote.get(f"{_API}/peers").json())]
+        found = Fields.each(self._remote.get(f"{_API}/peers").json())
+        return [{**_peer(item), "earlier": item.texts("earlier")} for item in found]
 
     def refresh_peer(self, name: str) -> Value:
         """As Administration."""

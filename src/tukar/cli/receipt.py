@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any
 
 import click
 
-from tukar.cli import options, receipt_view
+from tukar.cli import options, receipt_check, receipt_view
+from tukar.cli.administration import administration
 from tukar.cli.failures import FAILED
 from tukar.cli.output import Output, Table, size_text
+from tukar.cli.receipt_check import Check, Owners, verify_file
 from tukar.errors import Conflict, Invalid
 from tukar.exchange import receipts
 from tukar.exchange.endpoint import Endpoint
 from tukar.exchange.http import Remote, repo_path
 from tukar.exchange.offers import Receipt
-from tukar.exchange.receipts import Comparison
 from tukar.signing import Envelope, Fingerprint
-from tukar.signing.envelope import MAX_ENVELOPE
 from tukar.types import RepoId, RepoType
-
-_GOOD: Final = "Both signatures are good: nothing in it was changed since."
 
 
 class _Fingerprints(click.ParamType[Fingerprint]):
@@ -43,9 +41,12 @@ def receipt() -> None:
 
 
 @receipt.command()
-@click.argument("file", type=click.File("rb"))
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
+)
 @click.option("--offerer", type=_Fingerprints(), help="The fingerprint that you know of the hub that offered.")
 @click.option("--acceptor", type=_Fingerprints(), help="The fingerprint that you know of the hub that accepted.")
+@click.option("--peers", is_flag=True, help="Say whose the keys are, of those that your hub and its peers have or had.")
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -55,43 +56,40 @@ def receipt() -> None:
 @click.pass_context
 def verify(
     ctx: click.Context,
-    file: IO[bytes],
+    files: tuple[str, ...],
     offerer: Fingerprint | None,
     acceptor: Fingerprint | None,
+    peers: bool,
     folder: Path | None,
     output: Output,
 ) -> None:
-    """Verify the receipt in FILE, or on standard input for -, without any hub, and say what it says.
+    """Verify the receipt in each FILE, or on standard input for -, without any hub, and say what it says.
 
     Whose the two keys are, no receipt can tell: compare the fingerprints with those that the hubs' operators told you,
-    or give these as options. With --folder, every file that was handed over is compared with the one in the folder.
-    Exits with 1 where a signature, a fingerprint or a file does not match.
+    or give these as options. With --peers, the hub at HF_ENDPOINT is asked which of its peers has the key, or had it
+    before. With --folder, every file that was handed over is compared with the one in the folder. Exits with 1 where a
+    signature, a fingerprint or a file does not match, in whichever receipt.
 
     \b
     Examples:
       tukar receipt verify 4f1c9e0b2d7a.receipt.json
+      tukar receipt verify receipts/*.receipt.json --peers
       tukar receipt verify - --offerer abcd-efgh-ijkl-mnop-qrst-uvwx-yz23-4567 < 4f1c9e0b2d7a.receipt.json
       tukar receipt verify 4f1c9e0b2d7a.receipt.json --folder ./child
     """
-    found = receipts.verify(Envelope.parse(file.read(MAX_ENVELOPE + 1)))
-    receipts.check_signers(found, offerer, acceptor)
-    compared = None if folder is None else _compared(found, folder, output)
-    known = [role for role, given in (("offerer", offerer), ("acceptor", acceptor)) if given is not None]
-    value = {
-        **receipt_view.value(found),
-        "known": known,
-        "folder": None if compared is None else receipt_view.comparison_value(compared),
-    }
-    output.show(
-        value,
-        *receipt_view.text(found),
-        "",
-        _GOOD,
-        *receipt_view.trust(known),
-        *receipt_view.comparison_text(compared, folder),
-    )
-    if compared is not None and not compared.is_same:
+    check = Check(offerer, acceptor, folder, _owners() if peers else None)
+    checked = [verify_file(name, check, output) for name in files]
+    if len(checked) == 1 and checked[0].error is not None and not output.as_json:
+        raise checked[0].error
+    blocks = [block for each in checked for block in (*each.text(titled=len(files) > 1), "")]
+    output.show([each.value() for each in checked], *blocks[:-1], *receipt_check.summary(checked))
+    if not all(each.is_good for each in checked):
         ctx.exit(FAILED)
+
+
+def _owners() -> Owners:
+    with administration(None) as hub:
+        return Owners.of(hub.show_identity(), hub.peers())
 
 
 @receipt.command("list")
@@ -170,11 +168,6 @@ def _saved(folder: Path, found: Receipt, envelope: Envelope) -> Path:
         if path.read_bytes() != content:
             raise Conflict(f"{path} is there already, and is something else", hint="save into another folder") from None
     return path
-
-
-def _compared(found: Receipt, folder: Path, output: Output) -> Comparison:
-    with output.progress("Compare", receipts.folder_size(found, folder)) as advance:
-        return receipts.check_folder(found, folder, advance)
 
 
 def _places(saved: Path | None) -> Iterator[str]:

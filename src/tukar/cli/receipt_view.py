@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,12 +79,14 @@ def _handed_over(giver: str, taker: str, items: tuple[Item, ...]) -> Iterator[st
     yield Table(("repository", "revision", "licence", ">files", ">size"), rows)
 
 
-def trust(known: list[str]) -> Iterator[str]:
-    """What the reader has to know from elsewhere, but for the roles whose fingerprints they gave."""
-    if len(known) == 2:
-        yield "Both fingerprints are those that you gave."
+def trust(given: Sequence[str], recognised: Sequence[str]) -> Iterator[str]:
+    """What the reader has to know from elsewhere, but for the roles whose fingerprints they gave, or the hub knew."""
+    unknown = [role for role in ("offerer", "acceptor") if role not in given and role not in recognised]
+    if not unknown:
+        if not recognised:
+            yield "Both fingerprints are those that you gave."
         return
-    one = next((role for role in ("offerer", "acceptor") if known and role not in known), None)
+    one = unknown[0] if len(unknown) == 1 else None
     which, them = ("Both fingerprints are", "them") if one is None else (f"The {one}'s fingerprint is", "it")
     yield (
         f"{which} the receipt's own word: whose, it cannot tell. Compare {them} with what the hub's operator told you, "

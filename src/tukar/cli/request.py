@@ -34,7 +34,11 @@ def request() -> None:
 @click.option("--metric", help="What you will measure on it.")
 @click.option("--at-least", metavar="NUMBER", help="How much that has to be, as in 0.83.")
 @click.option(
-    "--expires", type=options.Duration(), default="90d", show_default=True, help="How long the request stands."
+    "--expires",
+    type=options.Duration("90d", zero=False),
+    default="90d",
+    show_default=True,
+    help="How long the request stands: a number with s, m, h, d or w, up to 365d.",
 )
 @options.data_option
 @options.json_option

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,7 +50,13 @@ def swap() -> None:
 @_private_option
 @_give_private_option
 @click.option("--note", default="", metavar="TEXT", help="A word to the other operator. The receipt will have it too.")
-@click.option("--expires", type=options.Duration(), default="7d", show_default=True, help="How long the offer stands.")
+@click.option(
+    "--expires",
+    type=options.Duration("7d", zero=False),
+    default="7d",
+    show_default=True,
+    help="How long the offer stands: a number with s, m, h, d or w, up to 365d.",
+)
 @click.option("--request", default="", metavar="ID", help="The request that this answers.")
 @options.type_option
 @options.json_option
@@ -91,7 +98,8 @@ def offer(
     with exchange() as hub:
         made = hub.offer(asked | {"request": _request_id(hub, peer, request)})
     told = f"offered {made['peer']} the swap {made['id'][:12]}; it stands until {swap_view.until(made)}"
-    output.show(made, told, *swap_view.told(made), f"how it stands: tukar swap status {made['id'][:12]}")
+    checked = [swap_view.unchecked(made)] if take else []
+    output.show(made, told, *swap_view.told(made), *checked, f"how it stands: tukar swap status {made['id'][:12]}")
 
 
 @swap.command()
@@ -105,10 +113,12 @@ def inbox(data: Path | None, output: Output) -> None:
       tukar swap inbox
     """
     with exchange(data) as hub:
-        found = [hub.swap(each["id"]) for each in hub.swaps() if swap_view.waits_for_us(each)]
+        everything = hub.swaps()
+        found = [hub.swap(each["id"]) for each in everything if swap_view.waits_for_us(each)]
         asked = {each["id"]: each["text"] for each in hub.requests(everything=True)} if found else {}
         blocks = [block for each in found for block in swap_view.waiting(each, hub.hub, asked)]
-    output.show(found, *(blocks or ["no offer waits for your decision"]))
+    gone = swap_view.expired(everything, datetime.now(UTC))
+    output.show(found, *(blocks or ["no offer waits for your decision"]), *gone)
 
 
 @swap.command()

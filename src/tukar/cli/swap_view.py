@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from tukar.cli.administration import Administration, Value
 from tukar.cli.output import Table, date_text, size_text
@@ -11,10 +12,25 @@ from tukar.types import RepoId
 
 _ITEMS = ("repository", "revision", "licence", ">files", ">size")
 
+_RECENT = timedelta(days=7)
+
 
 def waits_for_us(swap: Value) -> bool:
     """Whether it is an offer that this hub's operator has to decide on."""
     return (swap["role"], swap["state"]) == ("acceptor", "offered")
+
+
+def state(swap: Value) -> str:
+    """The word for it: an offer that nobody accepted in time was cancelled by nobody."""
+    return "expired" if swap["expired"] else str(swap["state"])
+
+
+def expired(swaps: Sequence[Value], now: datetime) -> Iterator[str]:
+    """The offers to this hub that nobody accepted in time, of the last week: why they wait no more."""
+    since = (now - _RECENT).isoformat()
+    for swap in swaps:
+        if swap["expired"] and swap["role"] == "acceptor" and swap["changed"] > since:
+            yield f"offer {swap['id'][:12]} of {swap['peer']} expired {until(swap)}: ask {swap['peer']} for a new one"
 
 
 def until(swap: Value) -> str:
@@ -34,9 +50,14 @@ def coming(swap: Value) -> list[Value]:
     return items
 
 
+def unchecked(made: Value) -> str:
+    """What can be known of what a new offer asks for."""
+    return f"what you ask for only {made['peer']} can look up: it is checked there, when its operator decides"
+
+
 def table(swaps: Sequence[Value]) -> Table:
     """All swaps, a line each."""
-    rows = [(s["id"][:12], s["peer"], s["role"], s["state"], *_sides(s), date_text(s["changed"])) for s in swaps]
+    rows = [(s["id"][:12], s["peer"], s["role"], state(s), *_sides(s), date_text(s["changed"])) for s in swaps]
     return Table(("swap", "with", "you are the", "state", "you give", "you get", "since"), rows)
 
 
@@ -133,13 +154,14 @@ def _words(swap: Value) -> Iterator[str]:
 def _lasting(swap: Value) -> str:
     if swap["state"] == "offered":
         return f"stands until {until(swap)}"
-    return f"{swap['state']} since {date_text(swap['changed'])}"
+    return f"{state(swap)} since {date_text(swap['changed'])}"
 
 
 def _places(swap: Value) -> Iterator[str]:
     verb = "published" if swap["state"] == "published" else "to be published"
     for place in swap["into"] if swap["open"] or swap["state"] == "published" else ():
-        yield f"{place['from']} is {verb} as {place['to']}{' (private)' if place['private'] else ''}"
+        private, commit = " (private)" if place["private"] else "", place["commit"]
+        yield f"{place['from']} is {verb} as {place['to']}{private}{f', commit {commit}' if commit else ''}"
 
 
 def _receipts(swap: Value) -> Iterator[str]:

@@ -59,7 +59,9 @@ def add(tx: Transaction, name: str, url: str, key: PublicKey, *, now: float) -> 
     _check_name(name)
     same_name = _find(tx, sa.func.lower(peers.c.name) == name.lower())
     if same_name is not None:
-        raise Conflict(f"there is a peer {same_name.name!r}", hint="choose another name with --name")
+        raise Conflict(
+            f"there is a peer {same_name.name!r}", hint="choose another name with --name", on_page="choose another name"
+        )
     row = {"name": name, "url": checked(url, "the peer's address"), "state": "trusted", "added_at": now}
     known = find(tx, key.fingerprint)
     if known is None:
@@ -75,11 +77,14 @@ def known_already(peer: Peer) -> Conflict:
     """The error for a key that is a peer's."""
     if peer.is_trusted:
         return Conflict(
-            f"the hub with that key is the peer {peer.name!r}", hint=f"`tukar peer refresh {peer.name}` asks it anew"
+            f"the hub with that key is the peer {peer.name!r}",
+            hint=f"`tukar peer refresh {peer.name}` asks it anew",
+            on_page="if it has a new key, follow it where the peers are listed",
         )
     return Conflict(
         f"the hub with that key is the peer {peer.name!r}, who was revoked",
         hint=f"to trust it again: `tukar peer remove {peer.name}`, then add it anew",
+        on_page="to trust it again, remove it where the peers are listed, then add it anew",
     )
 
 
@@ -125,7 +130,11 @@ def get(tx: Transaction, text: str) -> Peer:
     wanted = sa.func.lower(peers.c.name) == text.lower() if fingerprint is None else peers.c.fingerprint == fingerprint
     found = _find(tx, wanted) if text.isprintable() else None
     if found is None or found.state == "removed":
-        raise NotFound(f"there is no peer {text[:100]!r}", hint="`tukar peer list` lists them")
+        raise NotFound(
+            f"there is no peer {text[:100]!r}",
+            hint="`tukar peer list` lists them",
+            on_page="the page Exchange lists them",
+        )
     return found
 
 
@@ -133,6 +142,14 @@ def listing(tx: Transaction) -> list[Peer]:
     """Every peer, revoked ones too, in the order of their names."""
     rows = tx.execute(sa.select(peers).where(peers.c.state != "removed").order_by(sa.func.lower(peers.c.name)))
     return [_peer(row) for row in rows]
+
+
+def earlier_keys(tx: Transaction) -> dict[int, list[Fingerprint]]:
+    """The keys that peers had before, by the peer's row, as far as they were followed."""
+    found: dict[int, list[Fingerprint]] = {}
+    for row in tx.execute(sa.select(peer_keys.c.peer_id, peer_keys.c.fingerprint)):
+        found.setdefault(row.peer_id, []).append(Fingerprint(row.fingerprint))
+    return found
 
 
 def revoke(tx: Transaction, peer: Peer) -> Peer:
@@ -149,6 +166,7 @@ def remove(tx: Transaction, peer: Peer) -> None:
         raise Conflict(
             f"{count} {'swap' if count == 1 else 'swaps'} with {peer.name!r} {'is' if count == 1 else 'are'} open",
             hint="`tukar swap status` says how they stand; `tukar peer revoke` ends those that can be ended",
+            on_page="wait until they have ended, or revoke the peer: that ends those that can be ended",
         )
     tx.execute(sa.update(peers).where(peers.c.id == peer.id).values(state="removed", name=peer.fingerprint))
 
@@ -172,6 +190,8 @@ def follow(tx: Transaction, peer: Peer, document: IdentityDocument) -> Peer:
             f"follows {peer.fingerprint.grouped}, the key of {peer.name!r}",
             hint="somebody else may answer there, or with an old copy of the hub. Ask its operator, not over this "
             f"address; if the key is right, `tukar peer remove {peer.name}` and add it anew",
+            on_page="somebody else may answer there, or with an old copy of the hub. Ask its operator, not over this "
+            "address; if the key is right, remove the peer and add it anew",
         )
     other = known(tx, document, besides=peer)
     if other is not None:
@@ -201,7 +221,11 @@ def _note_earlier(tx: Transaction, peer: Peer, document: IdentityDocument) -> No
 def _check_name(name: str) -> None:
     check_name(name)
     if _fingerprint(name) is not None:
-        raise Invalid(f"{name!r} is a fingerprint, not a name", hint="choose another name with --name")
+        raise Invalid(
+            f"{name!r} is a fingerprint, not a name",
+            hint="choose another name with --name",
+            on_page="choose another name",
+        )
 
 
 def _fingerprint(text: str) -> Fingerprint | None:

@@ -53,8 +53,8 @@ def check_signers(receipt: Receipt, offerer: Fingerprint | None, acceptor: Finge
 def _check_signer(role: str, key: PublicKey, known: Fingerprint | None) -> None:
     if known is not None and key.fingerprint != known:
         raise BadSignature(
-            f"the {role} is another hub: its key is {key.fingerprint.grouped}, not {known.grouped}",
-            hint="a hub may have had another key then: its operator can tell",
+            f"the {role} signed with the key {key.fingerprint.grouped}, not with {known.grouped}",
+            hint="another hub, or the same with another key: its operator can tell, and --peers asks your own hub",
         )
 
 

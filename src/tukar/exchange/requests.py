@@ -161,7 +161,9 @@ def insert(tx: Transaction, request: Request, key: SigningKey, now: float) -> En
     if find(tx, request.id) is not None:
         raise Conflict(f"that request was made already: {request.id[:12]}")
     if len(listing(tx, now, only_open=True)) >= OPEN_LIMIT:
-        raise Conflict(f"{OPEN_LIMIT} requests are open", hint="withdraw some: `tukar request list`")
+        raise Conflict(
+            f"{OPEN_LIMIT} requests are open", hint="withdraw some: `tukar request list`", on_page="withdraw some"
+        )
     envelope = sign(REQUEST, request.payload(), key)
     tx.execute(requests.insert().values(id=request.id, envelope=envelope.encode(), state="open", created_at=now))
     return Entry(request, envelope, None, None)
@@ -185,7 +187,9 @@ def only(found: Sequence[Any], prefix: str) -> Any:
     if len(found) > 1:
         raise Conflict(f"several requests begin with {prefix[:64]}", hint="write more of the id")
     if not found:
-        raise NotFound(f"no request {prefix[:64]!r}", hint="`tukar request list` lists them")
+        raise NotFound(
+            f"no request {prefix[:64]!r}", hint="`tukar request list` lists them", on_page="it may have ended meanwhile"
+        )
     return found[0]
 
 

@@ -42,6 +42,7 @@ _REFUSED: Final[Mapping[Role, str]] = {
     Role.OFFERER: "The other hub refused the offer: nothing was handed over",
     Role.ACCEPTOR: "You refused the offer: nothing was handed over",
 }
+_EXPIRED: Final = "The offer expired before it was accepted: nothing was handed over"
 _CANCELLED: Final[Mapping[Cause, str]] = {
     Cause.OPERATOR: "You cancelled the swap",
     Cause.PEER: "The other hub cancelled the swap",
@@ -50,12 +51,15 @@ _CANCELLED: Final[Mapping[Cause, str]] = {
 }
 
 
-def explain(swap: Swap) -> str:
-    """Where the swap stands, what is waited for and what one can do."""
+def explain(swap: Swap, *, expired: bool = False) -> str:
+    """Where the swap stands, what is waited for and what one can do.
+
+    Args:
+        expired: whether it was cancelled because nobody accepted the offer while it stood.
+    """
     if swap.state in FINAL:
-        return (
-            f"{_end(swap)}; {'nothing is left to do' if swap.settled else 'the other hub is told until it confirms'}."
-        )
+        left = "nothing is left to do" if swap.settled else "the other hub is told until it confirms"
+        return f"{_EXPIRED if expired else _end(swap)}; {left}."
     return _SIGNED if swap.state is State.ACCEPTED and swap.signed else _WAITING[swap.role, swap.state]
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from tukar.database import Transaction
 from tukar.errors import NotFound
 from tukar.exchange.states import FINAL, Role, State, Swap
-from tukar.exchange.swaps import ENDED, side_of
+from tukar.exchange.swaps import ENDED, ran_out, side_of
 from tukar.exchange.tables import swap_statements, swaps
 from tukar.exchange.terms import Terms
 
@@ -39,6 +39,12 @@ class Summary:
     error: str | None
     created_at: float
     changed_at: float
+    accepted: bool
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether its offer ran out before anybody accepted it."""
+        return ran_out(self.swap, self.changed_at, self.terms.expires_at, accepted=self.accepted)
 
     @property
     def is_open(self) -> bool:
@@ -79,7 +85,9 @@ def count(tx: Transaction, part: Part) -> int:
 
 def _summary(row: sa.Row[Any]) -> Summary:
     terms = Terms.read(row.terms, row.nonce, row.expires_at)
-    return Summary(row.id, row.peer_id, side_of(row), terms, row.reason, row.error, row.created_at, row.changed_at)
+    side = side_of(row)
+    times = (row.created_at, row.changed_at)
+    return Summary(row.id, row.peer_id, side, terms, row.reason, row.error, *times, row.accepted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,13 @@ class Target:
     Attributes:
         repo_id: the name that it is to have.
         published: the name that it got, which is another one where that was taken by then; None before.
+        commit: that was made here; empty before, and of swaps that were published before it was noted.
     """
 
     repo_id: RepoId
     private: bool
     published: RepoId | None = None
+    commit: str = ""
 
     @property
     def name(self) -> RepoId:
@@ -154,6 +156,12 @@ class Record:
         return self.swap.role is Role.ACCEPTOR and not self.is_open and self.acceptance_envelope is None
 
     @property
+    def has_expired(self) -> bool:
+        """Whether its offer ran out before anybody accepted it."""
+        accepted = self.acceptance_envelope is not None
+        return ran_out(self.swap, self.changed_at, self.terms.expires_at, accepted=accepted)
+
+    @property
     def mine(self) -> Fingerprint:
         """The fingerprint of the key that this hub takes part with."""
         return self.keys[0].fingerprint
@@ -273,7 +281,9 @@ def get(tx: Transaction, prefix: str) -> Record:
     if len(rows) > 1:
         raise Conflict(f"several swaps begin with {prefix[:64]}", hint="write more of the id")
     if not rows:
-        raise NotFound(f"no swap {prefix[:64]!r}", hint="`tukar swap status` lists them")
+        raise NotFound(
+            f"no swap {prefix[:64]!r}", hint="`tukar swap status` lists them", on_page="the page Exchange lists them"
+        )
     return _record(tx, rows[0])
 
 
@@ -339,14 +349,14 @@ def _values(record: Record) -> dict[str, object]:
 
 def _target_row(theirs: RepoId, target: Target) -> list[str | bool]:
     names: list[str | bool] = [theirs.type, str(theirs), str(target.repo_id), target.private]
-    return names if target.published is None else [*names, str(target.published)]
+    return names if target.published is None else [*names, str(target.published), target.commit]
 
 
 def _target(
-    kind: RepoType, theirs: str, ours: str, private: bool, published: str | None = None
+    kind: RepoType, theirs: str, ours: str, private: bool, published: str | None = None, commit: str = ""
 ) -> tuple[RepoId, Target]:
     name = None if published is None else RepoId.parse(published, kind)
-    return RepoId.parse(theirs, kind), Target(RepoId.parse(ours, kind), private, name)
+    return RepoId.parse(theirs, kind), Target(RepoId.parse(ours, kind), private, name, commit)
 
 
 def _record(tx: Transaction, row: sa.Row[Any]) -> Record:
@@ -371,6 +381,12 @@ def _record(tx: Transaction, row: sa.Row[Any]) -> Record:
         row.reached_at,
         Terms.read(row.terms, row.nonce, row.expires_at),
     )
+
+
+def ran_out(swap: Swap, changed_at: float, expires_at: float, *, accepted: bool) -> bool:
+    """Whether an offer ran out before anybody accepted it; who noticed it first, this hub or the other."""
+    late = swap.ending is Cause.PEER and changed_at >= expires_at
+    return not accepted and (late or swap.ending is Cause.EXPIRED)
 
 
 def side_of(row: sa.Row[Any]) -> Swap:

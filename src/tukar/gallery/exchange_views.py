@@ -220,12 +220,14 @@ class Publication:
         theirs: its name on the other hub, as in `Handed`.
         ours: ``namespace/name`` here; in a form, as it is typed.
         address: of its page here, once it is there.
+        commit: git's id of what was made here; empty before.
     """
 
     theirs: str
     ours: str
     private: bool = False
     address: str | None = None
+    commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

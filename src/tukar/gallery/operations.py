@@ -19,7 +19,7 @@ from tukar.gallery import addresses, commands, exchanging, pages, proposals, swa
 from tukar.gallery.exchange_views import PeerForm, SwapPage
 from tukar.gallery.exchanging import UNTOUCHED, Filled
 from tukar.gallery.forms import Form
-from tukar.gallery.replies import headers, html, posted, see, shown, status_of
+from tukar.gallery.replies import headers, hint_of, html, posted, see, shown, status_of
 from tukar.gallery.views import Problem
 from tukar.signing import Fingerprint
 from tukar.usecases import peer, swap
@@ -173,9 +173,7 @@ def _swap(request: Request, view: SwapPage, status: int = 200) -> Response:
 
 
 def _problem(error: TukarError) -> Problem:
-    """What to show of an error; what it tells users of the command line is of no use on a page."""
-    is_for_shells = error.hint is not None and ("`" in error.hint or "--" in error.hint)
-    return Problem(error.message, None if is_for_shells else error.hint)
+    return Problem(error.message, hint_of(error))
 
 
 def _services(request: Request) -> Services:

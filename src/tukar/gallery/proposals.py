@@ -72,7 +72,10 @@ def proposal(typed: OfferForm) -> Proposal:
     if not typed.peer:
         raise Invalid("choose the hub that the offer is for")
     if not re.fullmatch("[0-9]{1,3}", typed.days) or not 0 < int(typed.days) * DAY <= LONGEST:
-        raise Invalid(f"an offer stands for 1 to {LONGEST // DAY} days, not {typed.days[:20]!r}")
+        raise Invalid(
+            f"an offer stands for 1 to {LONGEST // DAY} days, not {typed.days[:20]!r}",
+            hint="write a whole number, as in 7",
+        )
     taken = [(reference(wanted.theirs), wanted.ours) for wanted in typed.take if wanted.theirs]
     if any(wanted.ours and not wanted.theirs for wanted in typed.take):
         raise Invalid("there is a place to publish for something that is not asked for")

@@ -38,6 +38,14 @@ def status_of(error: errors.TukarError) -> int:
     return next(status for kind, status in _STATUS if isinstance(error, kind))
 
 
+def hint_of(error: errors.TukarError) -> str | None:
+    """What a reader can do about an error; what is for the command line is of no use on a page."""
+    if error.on_page is not None:
+        return error.on_page
+    is_for_shells = error.hint is not None and ("`" in error.hint or "--" in error.hint)
+    return None if is_for_shells else error.hint
+
+
 def headers(frame: Frame, policy: str = pages.CONTENT_SECURITY_POLICY) -> dict[str, str]:
     """What is sent with every page: nobody between the hub and the browser may keep one that is for one person."""
     return {
@@ -76,7 +84,7 @@ def shown(page: Page) -> Page:
             status = status_of(error)
             if status == 500:
                 _log.error("%s: %s", request.url.path, error.message)
-            return error_response(status, error.message, error.hint, visits.known_frame(request))
+            return error_response(status, error.message, hint_of(error), visits.known_frame(request))
         except HTTPException:
             raise
         except Exception:

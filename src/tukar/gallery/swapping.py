@@ -14,6 +14,7 @@ from tukar.exchange import protocol
 from tukar.exchange.offers import Item, Reference
 from tukar.exchange.sentences import explain
 from tukar.exchange.states import Act, Role, State
+from tukar.exchange.summaries import Summary
 from tukar.exchange.swaps import Record
 from tukar.exchange.terms import Side, Terms
 from tukar.gallery import addresses
@@ -36,11 +37,11 @@ def line(found: Line) -> SwapLine:
     return SwapLine(
         addresses.swap(summary.id),
         found.peer.name,
-        summary.swap.state.value,
+        _state(summary),
         summary.waits,
         _names(gives),
         _names(gets),
-        explain(summary.swap),
+        explain(summary.swap, expired=summary.has_expired),
         summary.error,
         " ".join(terms.note.split()),
         terms.expires_at,
@@ -68,9 +69,9 @@ def page(services: Services, identity: Identity, swap_id: str) -> SwapPage:
         peer=shown.peer.name,
         fingerprint=record.theirs.fingerprint.grouped,
         is_offerer=record.swap.role is Role.OFFERER,
-        state=record.swap.state.value,
+        state=_state(record),
         waits=_waits(record),
-        says=explain(record.swap),
+        says=explain(record.swap, expired=record.has_expired),
         error=record.error,
         reached_at=record.reached_at,
         reason=record.reason,
@@ -89,6 +90,11 @@ def page(services: Services, identity: Identity, swap_id: str) -> SwapPage:
         is_live=record.is_open and not _waits(record),
         receipt=f"{addresses.swap(record.id)}/receipt" if record.receipt else None,
     )
+
+
+def _state(record: Record | Summary) -> str:
+    """The word for it: an offer that nobody accepted in time was cancelled by nobody."""
+    return "expired" if record.has_expired else record.swap.state.value
 
 
 def _waits(record: Record) -> bool:
@@ -197,7 +203,11 @@ def _places(tx: Transaction, identity: Identity, shown: Shown) -> tuple[Publicat
         return ()
     return tuple(
         Publication(
-            name_of(theirs), str(place.repo_id), place.private, _address(tx, identity, place.repo_id) if done else None
+            name_of(theirs),
+            str(place.name),
+            place.private,
+            _address(tx, identity, place.name) if done else None,
+            place.commit,
         )
         for theirs, place in record.targets.items()
     )

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tukar.catalog.values import Identity
 from tukar.exchange.hubs import IDENTITY_PATH
 from tukar.exchange.identity import HubKey
 from tukar.exchange.peers import Peer
@@ -17,6 +18,7 @@ from tukar.server.requests import fields, hub, identity, param, text, with_json
 from tukar.signing import Fingerprint, IdentityDocument
 from tukar.usecases import keys
 from tukar.usecases import peer as usecase
+from tukar.usecases.services import Services
 
 _PEERS: Final = "/api/tukar/peers"
 
@@ -70,7 +72,14 @@ def add_peer(request: Request, value: Any) -> Response:
 
 def list_peers(request: Request) -> Response:
     """Every peer."""
-    return JSONResponse([peer_value(peer) for peer in usecase.listing(hub(request).services, identity(request))])
+    return JSONResponse(peers_value(hub(request).services, identity(request)))
+
+
+def peers_value(services: Services, asker: Identity) -> list[dict[str, Any]]:
+    """Every peer as JSON, with the keys that it had before."""
+    earlier = usecase.earlier_keys(services, asker)
+    found = usecase.listing(services, asker)
+    return [peer_value(peer) | {"earlier": [key.grouped for key in earlier.get(peer.id, [])]} for peer in found]
 
 
 def peer_value(peer: Peer) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def line_value(line: Line) -> dict[str, Any]:
     return {
         "id": summary.id,
         "peer": line.peer.name,
-        **side_value(summary.swap),
+        **side_value(summary.swap, expired=summary.has_expired),
         "open": summary.is_open,
         "give": names_value(terms.give),
         "give_count": terms.give.count,
@@ -97,11 +97,17 @@ def swap_value(shown: Shown) -> dict[str, Any]:
     return {
         "id": record.id,
         "peer": shown.peer.name,
-        **side_value(record.swap),
+        **side_value(record.swap, expired=record.has_expired),
         "open": record.is_open,
         **_offer_value(shown),
         "into": [
-            {"type": theirs.type, "from": str(theirs), "to": str(place.name), "private": place.private}
+            {
+                "type": theirs.type,
+                "from": str(theirs),
+                "to": str(place.name),
+                "private": place.private,
+                "commit": place.commit or None,
+            }
             for theirs, place in record.targets.items()
         ],
         "created": date(record.created_at),
@@ -116,9 +122,10 @@ def swap_value(shown: Shown) -> dict[str, Any]:
     }
 
 
-def side_value(swap: Swap) -> dict[str, Any]:
+def side_value(swap: Swap, *, expired: bool) -> dict[str, Any]:
     """Where this hub is in a swap."""
-    return {"role": swap.role.value, "state": swap.state.value, "says": explain(swap)}
+    says = explain(swap, expired=expired)
+    return {"role": swap.role.value, "state": swap.state.value, "expired": expired, "says": says}
 
 
 def _offer_value(shown: Shown) -> dict[str, Any]:

@@ -81,6 +81,13 @@ def listing(services: Services, identity: Identity) -> list[Peer]:
         return peers.listing(tx)
 
 
+def earlier_keys(services: Services, identity: Identity) -> dict[int, list[Fingerprint]]:
+    """The keys that peers had before, by the peer's id."""
+    require_admin(identity)
+    with services.database.read() as tx:
+        return peers.earlier_keys(tx)
+
+
 def refresh(services: Services, identity: Identity, name: str) -> Peer:
     """Follow a peer to its newest key; see `follow`. NotFound if there is none of that name."""
     require_admin(identity)

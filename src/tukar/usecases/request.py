@@ -28,7 +28,11 @@ def make(services: Services, identity: Identity, wish: Wish, seconds: int) -> En
     """
     require_admin(identity)
     if not 0 < seconds <= LONGEST:
-        raise Invalid(f"a request stands for at most {LONGEST // DAY} days")
+        raise Invalid(
+            f"a request stands for 1 second to {LONGEST // DAY} days, not for {seconds} seconds",
+            hint="write --expires 7d, or another number with s, m, h, d or w",
+            on_page=f"write a number of days from 1 to {LONGEST // DAY}, as in 7",
+        )
     now = services.clock()
     with services.database.write() as tx:
         key = identities.current(tx)

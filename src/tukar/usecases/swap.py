@@ -102,7 +102,11 @@ def offer(services: Services, identity: Identity, proposal: Proposal) -> Shown:
     """
     user = _administrator(identity)
     if not 0 < proposal.seconds <= LONGEST:
-        raise Invalid(f"an offer stands for at most {LONGEST // DAY} days")
+        raise Invalid(
+            f"an offer stands for 1 second to {LONGEST // DAY} days, not for {proposal.seconds} seconds",
+            hint="write --expires 7d, or another number with s, m, h, d or w",
+            on_page=f"write a number of days from 1 to {LONGEST // DAY}, as in 7",
+        )
     now = services.clock()
     with services.database.write() as tx:
         before = _made_before(tx, identity, user, proposal) if proposal.nonce else None
@@ -369,7 +373,11 @@ def _targets(
     for theirs in coming:
         ours = _place(user, theirs, into)
         if handing.is_taken(tx, ours):
-            raise Conflict(f"{ours} exists here", hint=f"publish {theirs} elsewhere: --into {theirs}=NAMESPACE/NAME")
+            raise Conflict(
+                f"{ours} exists here",
+                hint=f"publish {theirs} elsewhere: --into {theirs}=NAMESPACE/NAME",
+                on_page=f"publish {theirs} under another name",
+            )
         targets[theirs] = Target(ours, private)
     return targets
 

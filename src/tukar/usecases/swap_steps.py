@@ -46,7 +46,7 @@ def apply(services: Services, tx: Transaction, record: Record, event: Event, rea
     """
     outcome = protocol.step(record.swap, event)
     if outcome.refusal is not None:
-        raise Conflict(outcome.refusal, hint=explain(record.swap))
+        raise Conflict(outcome.refusal, hint=explain(record.swap, expired=record.has_expired))
     now = services.clock()
     if outcome.swap == record.swap and not outcome.effects:
         return record
@@ -110,8 +110,8 @@ def _publish(services: Services, tx: Transaction, record: Record) -> Record:
     targets = dict(record.targets)
     for item in record.coming:
         target = target_of(record, item, author)
-        made, _ = handing.publish(services, tx, item, target, author, origin, record.id[:8])
-        targets[item.repository] = replace(target, published=made.repo_id)
+        made, commit = handing.publish(services, tx, item, target, author, origin, record.id[:8])
+        targets[item.repository] = replace(target, published=made.repo_id, commit=commit.oid)
         swaps.attach(tx, record.id, made.id)
     if record.offer.request and record.coming:
         requests.close(tx, record.offer.request, record.id)
