@@ -245,6 +245,7 @@ def main() -> int:
             for hub in hubs:
                 token = options.folder / hub.name / "token"
                 print(f"\nLook at {hub.name}: {hub.url} and {hub.url}/exchange")
+                print(f"Log in:  {hub.url}/login, with the token in {token}")
                 print(f"Use it:  export HF_ENDPOINT={hub.url} HF_TOKEN=$(cat {token})")
             print("\nServing until Ctrl-C.", flush=True)
             threading.Event().wait()

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from click import Group
+from click import Context, Group
 
 from tukar import __version__
 from tukar.cli import main
@@ -221,7 +221,9 @@ def test_an_error_is_a_document_too(tukar: Commands) -> None:
 def test_help_has_examples_for_every_command(tukar: Commands) -> None:
     def leaves(group: Group, path: tuple[str, ...]) -> list[tuple[str, ...]]:
         found = []
-        for word, command in group.commands.items():
+        context = Context(group)
+        for word in group.list_commands(context):
+            command = group.get_command(context, word)
             found += leaves(command, (*path, word)) if isinstance(command, Group) else [(*path, word)]
         return found
 

@@ -16,8 +16,10 @@ def _commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Co
     if not isinstance(command, click.Group):
         yield name, command
         return
-    for word, child in command.commands.items():
-        if not child.hidden:
+    context = click.Context(command)
+    for word in command.list_commands(context):
+        child = command.get_command(context, word)
+        if child is not None and not child.hidden:
             yield from _commands(child, f"{name} {word}")
 
 

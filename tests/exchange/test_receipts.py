@@ -98,7 +98,11 @@ def test_no_byte_of_it_can_be_changed(at: int, byte: int) -> None:
 
 @pytest.mark.parametrize(
     ("offerer", "acceptor", "told"),
-    [(FOREIGN, None, "the offerer is another hub"), (O, FOREIGN, "the acceptor is another hub"), (A, O, "offerer")],
+    [
+        (FOREIGN, None, "the offerer signed with the key"),
+        (O, FOREIGN, "the acceptor signed with the key"),
+        (A, O, "offerer"),
+    ],
 )
 def test_other_hubs_than_those_that_are_known(
     offerer: SigningKey | None, acceptor: SigningKey | None, told: str

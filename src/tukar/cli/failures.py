@@ -16,6 +16,8 @@ FAILED: Final = 1
 FAULTS_FOUND: Final = 3
 INTERRUPTED: Final = 130
 
+_GO_ON: Final = frozenset({"push", "pull", "import"})  # commands that keep what they have done
+
 JSON_KEY: Final = "tukar.json"
 """Where a click context notes that the one JSON document is wanted."""
 
@@ -40,10 +42,6 @@ class Failure(click.ClickException):
 class Commands(click.Group):
     """The group of all commands: it turns errors into one line and an exit code."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which they were added: what most people need comes first."""
-        return list(self.commands)
-
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the group's options. Until a command has read its own, what is there says whether JSON is wanted."""
         ctx.meta[JSON_KEY] = "--json" in args
@@ -58,7 +56,8 @@ class Commands(click.Group):
         except TukarError as error:
             raise _failure(ctx, error.message, error.hint) from error
         except KeyboardInterrupt:
-            raise _failure(ctx, "interrupted", None, INTERRUPTED) from None
+            again = "run it again: it goes on where it stopped" if ctx.invoked_subcommand in _GO_ON else None
+            raise _failure(ctx, "interrupted", again, INTERRUPTED) from None
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever read our output has gone: click ends quietly
                 raise

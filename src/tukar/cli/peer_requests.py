@@ -8,13 +8,9 @@ from typing import Any
 from tukar.cli.administration import Administration, Value
 from tukar.cli.output import moment
 from tukar.errors import NotFound, Refused
-from tukar.exchange import requests
-from tukar.exchange.endpoint import Endpoint
-from tukar.exchange.http import Remote
-from tukar.exchange.hubs import fetch_identity
-from tukar.exchange.replies import Fields
+from tukar.exchange import wanted
 from tukar.exchange.requests import Request
-from tukar.signing import BadSignature, Envelope, Fingerprint, PublicKey
+from tukar.signing import Envelope, Fingerprint
 
 
 def of_peer(hub: Administration, name: str) -> list[Value]:
@@ -27,12 +23,8 @@ def of_peer(hub: Administration, name: str) -> list[Value]:
         Unavailable: it does not answer.
     """
     peer = _peer(hub, name)
-    keys = _keys(peer)
-    with Remote(Endpoint(peer["url"])) as remote:
-        found = remote.get("/api/tukar/requests").json()
-    read = [_verified(Envelope.read(item.value.get("envelope")), keys) for item in Fields.each(found)]
-    now = time.time()
-    return [_value(request, envelope) for request, envelope in read if now < request.expires_at]
+    found = wanted.fetch(peer["name"], peer["url"], Fingerprint.parse(peer["fingerprint"]), time.time())
+    return [_value(request, envelope) for request, envelope in found]
 
 
 def _peer(hub: Administration, name: str) -> Value:
@@ -42,25 +34,6 @@ def _peer(hub: Administration, name: str) -> Value:
     if found["state"] != "trusted":
         raise Refused(f"the peer {found['name']!r} was {found['state']}", hint="its requests are not fetched")
     return found
-
-
-def _keys(peer: Value) -> frozenset[PublicKey]:
-    """The peer's keys: a request may be older than the current one."""
-    document = fetch_identity(peer["url"])
-    if Fingerprint.parse(peer["fingerprint"]) not in {key.fingerprint for key in document.keys}:
-        raise Refused(
-            f"the hub at {peer['url']} has the key {document.current.fingerprint.grouped}, "
-            f"not the one that is known of {peer['name']!r}",
-            hint="ask its operator, not over this address, whether its key was changed",
-        )
-    return frozenset(document.keys)
-
-
-def _verified(envelope: Envelope, keys: frozenset[PublicKey]) -> tuple[Request, Envelope]:
-    request = requests.verify(envelope)
-    if request.hub not in keys:
-        raise BadSignature(f"the request {request.id[:12]} is by another hub: {request.hub.fingerprint.grouped}")
-    return request, envelope
 
 
 def _value(request: Request, envelope: Envelope) -> dict[str, Any]:

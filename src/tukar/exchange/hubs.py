@@ -103,13 +103,27 @@ def fetch_identity(url: str, seconds: float = EXCHANGE, checkpoint: Checkpoint =
         Invalid, BadSignature: it is no address of a hub, or what it says is no identity.
         Unavailable: it does not answer.
     """
+    reply = fetch_public(url, IDENTITY_PATH, seconds, MAX_DOCUMENT, checkpoint)
+    with _told(Endpoint(url)):
+        return IdentityDocument.parse(reply.body)
+
+
+def fetch_public(
+    url: str, path: str, seconds: float = EXCHANGE, limit: int = _REPLY_LIMIT, checkpoint: Checkpoint = lambda: None
+) -> Reply:
+    """GET what a hub tells anybody: within so many seconds in all, and at most ``limit`` bytes.
+
+    Raises:
+        Invalid: it is no address of a hub, or the answer is too long.
+        Unavailable: it does not answer.
+    """
     endpoint, patience = Endpoint(checked(url, "the peer's address")), Patience(seconds, checkpoint)
 
     def once() -> Reply:
-        return exchanged(endpoint, "GET", IDENTITY_PATH, {}, None, patience, MAX_DOCUMENT)
+        return exchanged(endpoint, "GET", path, {}, None, patience, limit)
 
     with _told(endpoint):
-        return IdentityDocument.parse(_tried(once, patience, IDENTITY_PATH).body)
+        return _tried(once, patience, path)
 
 
 def _tried(once: Callable[[], Reply], patience: Patience, what: str) -> Reply:

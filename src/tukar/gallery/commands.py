@@ -44,7 +44,7 @@ def add_peer(endpoint: str, fingerprint: str) -> str:
 
 def answer(request: str) -> str:
     """Answer a request of this hub."""
-    return f"tukar swap offer PEER --give NAMESPACE/NAME \\\n  --request {request}"
+    return f"tukar swap offer PEER --give NAMESPACE/NAME \\\n  --request {request[:12]}"
 
 
 def verify(swap: str) -> str:

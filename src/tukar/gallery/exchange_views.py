@@ -31,14 +31,33 @@ class RequestLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of something that was done with one line of a list.
+
+    Attributes:
+        of: the line: a peer's name, or a request's id.
+        said: that it was done, and how; empty if it was not.
+    """
+
+    of: str = ""
+    said: str = ""
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PeerLine:
-    """A hub that this one knows. ``state`` is ``trusted`` or ``revoked``, ``fingerprint`` is in groups."""
+    """A hub that this one knows. ``state`` is ``trusted`` or ``revoked``, ``fingerprint`` is in groups.
+
+    Attributes:
+        outcome: of what was just done with it; None if nothing was.
+    """
 
     name: str
     url: str
     fingerprint: str
     state: str
     added_at: float
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +120,7 @@ class OfferForm:
         request: the id of the request that it answers.
         give_private: whether what is private here is to be given, too.
         added: where a row was just added: ``give`` or ``take``.
+        chosen: whether somebody came to answer a request.
     """
 
     nonce: str
@@ -113,7 +133,13 @@ class OfferForm:
     request: str = ""
     give_private: bool = False
     added: str = ""
+    chosen: bool = False
     problem: Problem | None = None
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether somebody is at it."""
+        return self.chosen or self.added != "" or self.problem is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +161,26 @@ class PeerForm:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestForm:
+    """The form for a request of this hub, as it is filled in.
+
+    Attributes:
+        sha256, metric, at_least: how good the model has to be; all of them, or none.
+        days: for how long it stands.
+    """
+
+    text: str = ""
+    task: str = ""
+    licence: str = ""
+    base_model: str = ""
+    sha256: str = ""
+    metric: str = ""
+    at_least: str = ""
+    days: str = "90"
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """What only those who run the hub see of its dealings with others.
 
@@ -145,6 +191,7 @@ class Desk:
         ended: the newest that have.
         ended_count: how many have in all.
         own: what can be given, for the form to suggest.
+        withdrawal: what came of withdrawing a request; None if nobody did.
     """
 
     user: str
@@ -156,6 +203,8 @@ class Desk:
     own: tuple[str, ...]
     offer: OfferForm
     peer: PeerForm
+    request: RequestForm
+    withdrawal: Outcome | None
 
     @property
     def trusted(self) -> tuple[PeerLine, ...]:
@@ -180,6 +229,15 @@ class ExchangePage:
     earlier: tuple[str, ...]
     requests: tuple[RequestLine, ...]
     desk: Desk | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeerPage:
+    """What a peer asks for: its open requests, the newest first."""
+
+    name: str
+    url: str
+    requests: tuple[RequestLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +321,7 @@ class SwapPage:
 
     Attributes:
         fingerprint: of the other hub's key in it, in groups.
+        earlier: whether that hub has another key by now.
         waits: whether it waits for a decision here.
         says: where it stands, in a sentence.
         error: what stands in the way now.
@@ -283,6 +342,7 @@ class SwapPage:
     address: str
     peer: str
     fingerprint: str
+    earlier: bool
     is_offerer: bool
     state: str
     waits: bool

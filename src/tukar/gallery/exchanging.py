@@ -10,7 +10,18 @@ from tukar.catalog.values import ANONYMOUS, Identity
 from tukar.exchange.requests import Request
 from tukar.exchange.summaries import Part
 from tukar.gallery import proposals, swapping
-from tukar.gallery.exchange_views import Desk, ExchangePage, OfferForm, PeerForm, PeerLine, RequestLine, SwapLine
+from tukar.gallery.exchange_views import (
+    Desk,
+    ExchangePage,
+    OfferForm,
+    Outcome,
+    PeerForm,
+    PeerLine,
+    PeerPage,
+    RequestForm,
+    RequestLine,
+    SwapLine,
+)
 from tukar.types import REPO_TYPES
 from tukar.usecases import keys, peer, swap
 from tukar.usecases import request as requests
@@ -23,10 +34,17 @@ OWN: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """The forms of the page as they are filled in; None for one that nobody has touched."""
+    """The forms of the page as they are filled in; None for one that nobody has touched.
+
+    Attributes:
+        withdrawal, managed: what came of withdrawing a request, and of what was done with a peer.
+    """
 
     offer: OfferForm | None = None
     peer: PeerForm | None = None
+    request: RequestForm | None = None
+    withdrawal: Outcome | None = None
+    managed: Outcome | None = None
 
 
 UNTOUCHED: Final = Filled()
@@ -48,10 +66,12 @@ def _desk(services: Services, identity: Identity, filled: Filled) -> Desk:
         moving=_lines(services, identity, "moving"),
         ended=_lines(services, identity, "ended", ENDED),
         ended_count=swap.count(services, identity, "ended"),
-        peers=_peers(services, identity),
+        peers=_peers(services, identity, filled.managed),
         own=_own(services, identity),
         offer=filled.offer or proposals.blank(),
         peer=filled.peer or PeerForm(),
+        request=filled.request or RequestForm(),
+        withdrawal=filled.withdrawal,
     )
 
 
@@ -59,9 +79,24 @@ def _lines(services: Services, identity: Identity, part: Part, limit: int | None
     return tuple(swapping.line(found) for found in swap.listing(services, identity, part, limit=limit))
 
 
-def _peers(services: Services, identity: Identity) -> tuple[PeerLine, ...]:
-    found = peer.listing(services, identity)
-    return tuple(PeerLine(each.name, each.url, each.fingerprint.grouped, each.state, each.added_at) for each in found)
+def _peers(services: Services, identity: Identity, managed: Outcome | None) -> tuple[PeerLine, ...]:
+    return tuple(
+        PeerLine(
+            each.name,
+            each.url,
+            each.fingerprint.grouped,
+            each.state,
+            each.added_at,
+            managed if managed and each.name == managed.of else None,
+        )
+        for each in peer.listing(services, identity)
+    )
+
+
+def wanted(services: Services, identity: Identity, name: str) -> PeerPage:
+    """What a peer asks for; errors as for the use case."""
+    found, asked = requests.of_peer(services, identity, name)
+    return PeerPage(found.name, found.url, tuple(_line(request) for request in asked))
 
 
 def _own(services: Services, identity: Identity) -> tuple[str, ...]:

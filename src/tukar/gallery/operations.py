@@ -15,23 +15,26 @@ from starlette.routing import Route
 
 from tukar.catalog.values import Identity
 from tukar.errors import Conflict, Invalid, NotFound, TukarError
-from tukar.gallery import addresses, commands, exchanging, pages, proposals, swapping, visits
-from tukar.gallery.exchange_views import PeerForm, SwapPage
+from tukar.gallery import addresses, commands, desk, pages, proposals, swapping, visits
+from tukar.gallery.exchange_views import OfferForm, PeerForm, SwapPage
 from tukar.gallery.exchanging import UNTOUCHED, Filled
 from tukar.gallery.forms import Form
-from tukar.gallery.replies import headers, hint_of, html, posted, see, shown, status_of
-from tukar.gallery.views import Problem
+from tukar.gallery.replies import headers, html, posted, see, shown, status_of
 from tukar.signing import Fingerprint
 from tukar.usecases import peer, swap
+from tukar.usecases import request as requests
 from tukar.usecases.services import Services
 
-_EXCHANGE: Final = "/exchange"
+_EXCHANGE: Final = desk.ADDRESS
 
 
 @shown
 def exchange(request: Request) -> Response:
-    """What this hub has to do with others."""
-    return _exchange(request, UNTOUCHED)
+    """What this hub has to do with others; with ``request`` and ``peer``, the form for an offer that answers it."""
+    asked = request.query_params
+    if "request" not in asked:
+        return desk.page(request, UNTOUCHED)
+    return desk.page(request, Filled(offer=proposals.answer(asked.get("peer", ""), asked["request"])))
 
 
 @shown
@@ -66,14 +69,22 @@ def offer(request: Request, form: Form) -> Response:
     """Offer a swap; or, without offering, another row to fill in."""
     who, typed = visits.operator(request), proposals.offer_form(form)
     if form.text("more"):
-        return _exchange(request, Filled(offer=typed))
+        return desk.page(request, Filled(offer=typed))
     try:
+        typed = _with_whole_id(request, who, typed)
         made = swap.offer(_services(request), who, proposals.proposal(typed))
     except TukarError as error:
         if isinstance(error, swap.OfferedOtherwise):
             typed = replace(typed, nonce=proposals.blank().nonce)
-        return _exchange(request, Filled(offer=replace(typed, problem=_problem(error))), status_of(error))
+        return desk.page(request, Filled(offer=replace(typed, problem=desk.problem(error))), status_of(error))
     return see(addresses.swap(made.record.id))
+
+
+def _with_whole_id(request: Request, who: Identity, typed: OfferForm) -> OfferForm:
+    """With the whole id of the request that it answers, where the beginning was typed."""
+    if not typed.peer or not proposals.is_prefix(typed.request):
+        return typed
+    return replace(typed, request=requests.id_of(_services(request), who, typed.peer, typed.request))
 
 
 # Peers
@@ -84,13 +95,13 @@ def add_peer(request: Request, form: Form) -> Response:
     who, typed = visits.operator(request), proposals.peer_form(form)
     try:
         if not typed.fingerprint:
-            return _exchange(request, Filled(peer=_look(request, who, typed)))
+            return desk.page(request, Filled(peer=_look(request, who, typed)))
         if form.ticked("shown") and not form.ticked("compared"):
             typed = _look(request, who, typed)
             raise Invalid("nothing was added: compare the fingerprint first, and say that you did")
         _add(request, who, typed)
     except TukarError as error:
-        return _exchange(request, Filled(peer=replace(typed, problem=_problem(error))), status_of(error))
+        return desk.page(request, Filled(peer=replace(typed, problem=desk.problem(error))), status_of(error))
     return see(f"{_EXCHANGE}#peers")
 
 
@@ -125,7 +136,7 @@ def accept(request: Request, form: Form) -> Response:
     except TukarError as error:
         places = tuple(replace(place, ours=ours) for place, ours in zip(view.places, typed, strict=False))
         places += view.places[len(places) :]
-        view = replace(view, places=places, private=private, give_private=give_private, problem=_problem(error))
+        view = replace(view, places=places, private=private, give_private=give_private, problem=desk.problem(error))
         return _swap(request, view, status_of(error))
     return see(view.address)
 
@@ -148,18 +159,12 @@ def _end(request: Request, form: Form, act: str) -> Response:
     try:
         _ENDS[act](_services(request), who, view.id, reason)
     except TukarError as error:
-        view = replace(view, typed={act: reason}, problem=_problem(error))
+        view = replace(view, typed={act: reason}, problem=desk.problem(error))
         return _swap(request, view, status_of(error))
     return see(view.address)
 
 
 # Pages
-
-
-def _exchange(request: Request, filled: Filled, status: int = 200) -> Response:
-    frame = visits.frame(request)
-    view = exchanging.exchange(_services(request), visits.identity(request), visits.endpoint(request), filled)
-    return html(pages.exchange_page(view, frame), frame, status)
 
 
 def _read(request: Request) -> SwapPage:
@@ -170,10 +175,6 @@ def _read(request: Request) -> SwapPage:
 def _swap(request: Request, view: SwapPage, status: int = 200) -> Response:
     frame = visits.frame(request)
     return html(pages.swap_page(view, frame), frame, status, pages.LIVE_POLICY)
-
-
-def _problem(error: TukarError) -> Problem:
-    return Problem(error.message, hint_of(error))
 
 
 def _services(request: Request) -> Services:

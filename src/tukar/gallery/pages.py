@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tukar import __version__
 from tukar.gallery import addresses, commands, markdown, text
-from tukar.gallery.exchange_views import ExchangePage, SwapPage
+from tukar.gallery.exchange_views import ExchangePage, PeerPage, SwapPage
 from tukar.gallery.views import NO_FRAME, Frame, LoginPage, ModelPage, ModelsPage
 
 # Sent with every page. A style or script in a page itself would not run, nor an image from elsewhere load.
@@ -40,6 +40,11 @@ def model_page(view: ModelPage, frame: Frame = NO_FRAME) -> str:
 def exchange_page(view: ExchangePage, frame: Frame = NO_FRAME) -> str:
     """What this hub has to do with others."""
     return _render("exchange.html", view=view, frame=frame)
+
+
+def peer_page(view: PeerPage, frame: Frame = NO_FRAME) -> str:
+    """What a peer asks for."""
+    return _render("peer.html", view=view, frame=frame)
 
 
 def swap_page(view: SwapPage, frame: Frame = NO_FRAME) -> str:

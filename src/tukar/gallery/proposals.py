@@ -11,13 +11,17 @@ from typing import Final
 
 from tukar.errors import Invalid
 from tukar.exchange.offers import ITEMS_LIMIT, Reference
-from tukar.gallery.exchange_views import OfferForm, PeerForm, Wanted
+from tukar.exchange.requests import Evaluation, Wish
+from tukar.gallery.exchange_views import OfferForm, PeerForm, RequestForm, Wanted
 from tukar.gallery.forms import Form
 from tukar.types import RepoId, RepoType
 from tukar.usecases.swap import DAY, LONGEST, Proposal
 
 _TYPES: Final[Mapping[str, RepoType]] = {"datasets": "dataset", "spaces": "space"}
 _PLURALS: Final = {type_: plural for plural, type_ in _TYPES.items()}
+
+
+_SHOWN: Final = 100  # characters of what came with an address
 
 
 def name_of(id_: RepoId) -> str:
@@ -42,6 +46,16 @@ def reference(text: str) -> Reference:
 def blank() -> OfferForm:
     """A form that nobody has filled in."""
     return OfferForm(secrets.token_hex(16))
+
+
+def answer(peer: str, request: str) -> OfferForm:
+    """The form for an offer that answers a request of a peer."""
+    return replace(blank(), peer=peer[:_SHOWN], request=request[:_SHOWN], chosen=True)
+
+
+def is_prefix(request: str) -> bool:
+    """Whether it is the beginning of a request's id, long enough to say which."""
+    return re.fullmatch("[0-9a-f]{6,63}", request) is not None
 
 
 def offer_form(form: Form) -> OfferForm:
@@ -71,11 +85,7 @@ def proposal(typed: OfferForm) -> Proposal:
     """The offer that was typed; Invalid, with the reason, if it cannot be one."""
     if not typed.peer:
         raise Invalid("choose the hub that the offer is for")
-    if not re.fullmatch("[0-9]{1,3}", typed.days) or not 0 < int(typed.days) * DAY <= LONGEST:
-        raise Invalid(
-            f"an offer stands for 1 to {LONGEST // DAY} days, not {typed.days[:20]!r}",
-            hint="write a whole number, as in 7",
-        )
+    days = _days(typed.days, "an offer")
     taken = [(reference(wanted.theirs), wanted.ours) for wanted in typed.take if wanted.theirs]
     if any(wanted.ours and not wanted.theirs for wanted in typed.take):
         raise Invalid("there is a place to publish for something that is not asked for")
@@ -86,7 +96,7 @@ def proposal(typed: OfferForm) -> Proposal:
         places([asked.repository for asked, _ in taken], [ours for _, ours in taken]),
         typed.private,
         typed.note,
-        int(typed.days) * DAY,
+        days * DAY,
         typed.request,
         typed.nonce,
         typed.give_private,
@@ -101,6 +111,39 @@ def places(coming: Iterable[RepoId], typed: Sequence[str]) -> dict[RepoId, RepoI
             named = RepoId.parse(ours.removeprefix(f"{_PLURALS.get(theirs.type)}/"), theirs.type)
             found[theirs] = named
     return found
+
+
+def request_form(form: Form) -> RequestForm:
+    """A request as it was typed, whatever that is."""
+    return RequestForm(
+        form.text("text"),
+        form.text("task"),
+        form.text("licence"),
+        form.text("base_model"),
+        form.text("sha256"),
+        form.text("metric"),
+        form.text("at_least"),
+        form.text("days"),
+    )
+
+
+def wish(typed: RequestForm) -> tuple[Wish, int]:
+    """What is asked for, and for how many seconds; Invalid, with the reason, if it cannot be asked."""
+    measured = (typed.sha256.lower(), typed.metric, typed.at_least)
+    if any(measured) and not all(measured):
+        raise Invalid("the file's SHA-256, what is measured and how much it has to be go together")
+    if not typed.text:
+        raise Invalid("say in words which model you need")
+    days = _days(typed.days, "a request")
+    evaluation = Evaluation(*measured) if all(measured) else None
+    return Wish(typed.text, typed.task, typed.licence, typed.base_model, evaluation), days * DAY
+
+
+def _days(typed: str, what: str) -> int:
+    if not re.fullmatch("[0-9]{1,3}", typed) or not 0 < int(typed) * DAY <= LONGEST:
+        told = f"{what} stands for 1 to {LONGEST // DAY} days, not {typed[:20]!r}"
+        raise Invalid(told, hint="write a whole number, as in 7")
+    return int(typed)
 
 
 def peer_form(form: Form) -> PeerForm:

@@ -6,6 +6,7 @@ from tukar.catalog.values import Identity, Repository
 from tukar.errors import NotFound
 from tukar.exchange import peers
 from tukar.exchange.handovers import Handover
+from tukar.exchange.peers import Peer
 from tukar.gallery import addresses
 from tukar.gallery.views import ReceiptLine
 from tukar.signing import Envelope
@@ -20,8 +21,8 @@ def lines(services: Services, identity: Identity, repository: Repository) -> tup
     """Those that the asker may see, the newest first."""
     found = swaps.receipts(services, identity, repository.repo_id)[:MAX_RECEIPTS]
     with services.database.read() as tx:
-        names = {each.peer_id: peers.by_id(tx, each.peer_id).name for each in found}
-    return tuple(_line(repository, each, names[each.peer_id]) for each in found)
+        known = {each.peer_id: peers.by_id(tx, each.peer_id) for each in found}
+    return tuple(_line(repository, each, known[each.peer_id]) for each in found)
 
 
 def receipt(services: Services, identity: Identity, repo_id: RepoId, swap: str) -> Envelope:
@@ -31,13 +32,14 @@ def receipt(services: Services, identity: Identity, repo_id: RepoId, swap: str) 
     raise NotFound(f"there is no receipt {swap[:64]!r} of {repo_id}")
 
 
-def _line(repository: Repository, handover: Handover, peer: str) -> ReceiptLine:
+def _line(repository: Repository, handover: Handover, peer: Peer) -> ReceiptLine:
     handed_over = repository.repo_id in handover.given
     return ReceiptLine(
         swap=handover.id,
         address=addresses.receipt(str(repository), handover.id),
-        peer=peer,
+        peer=peer.name,
         fingerprint=handover.theirs.grouped,
+        earlier=handover.theirs != peer.fingerprint,
         received=not handed_over,
         others=_theirs(handover.coming) if handed_over else _ours(handover.given),
         ended_at=handover.ended_at,

@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from tukar import errors
 from tukar.catalog.revisions import DEFAULT_BRANCH
-from tukar.gallery import commands, listing, logins, model, operations, pages, receipts, visits
+from tukar.gallery import commands, listing, logins, model, operations, pages, receipts, relations, visits
 from tukar.gallery.replies import headers, html, shown
 from tukar.types import RepoId, check_namespace
 
@@ -96,6 +96,7 @@ routes: Final[list[BaseRoute]] = [
     Mount("/static", _STATIC),
     Route("/", models),
     *logins.routes,
+    *relations.routes,
     *operations.routes,
     Route(_MODEL, show),
     # Addresses that Hugging Face's clients print.

@@ -68,6 +68,7 @@ def page(services: Services, identity: Identity, swap_id: str) -> SwapPage:
         address=addresses.swap(record.id),
         peer=shown.peer.name,
         fingerprint=record.theirs.fingerprint.grouped,
+        earlier=record.theirs != shown.peer.public_key,
         is_offerer=record.swap.role is Role.OFFERER,
         state=_state(record),
         waits=_waits(record),

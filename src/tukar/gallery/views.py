@@ -222,6 +222,7 @@ class ReceiptLine:
         address: of the receipt itself.
         peer: what this hub's operator calls the other hub.
         fingerprint: of the other hub's key, in groups.
+        earlier: whether that hub has another key by now.
         received: whether the model came from the other hub; else it was handed over.
         others: what was handed over in the other direction, by the names on the hubs that gave it: ``namespace/name``
             and, where it is one of this hub's, its page. Empty for a gift.
@@ -232,6 +233,7 @@ class ReceiptLine:
     address: str
     peer: str
     fingerprint: str
+    earlier: bool
     received: bool
     others: tuple[tuple[str, str | None], ...]
     ended_at: float

@@ -6,9 +6,10 @@ from typing import Final
 
 from tukar.catalog import rights
 from tukar.catalog.values import Identity
-from tukar.errors import Invalid
+from tukar.errors import Invalid, Refused
 from tukar.exchange import identity as identities
-from tukar.exchange import requests
+from tukar.exchange import peers, requests, wanted
+from tukar.exchange.peers import Peer
 from tukar.exchange.requests import Entry, Request, Wish
 from tukar.usecases.accounts import require_admin
 from tukar.usecases.services import Services
@@ -16,6 +17,7 @@ from tukar.usecases.services import Services
 DAY: Final = 86_400
 LONGEST: Final = 365 * DAY
 """Seconds for which a request can stand."""
+_PATIENCE: Final = 10.0  # seconds without an answer of a peer, while somebody waits for the page
 
 
 def make(services: Services, identity: Identity, wish: Wish, seconds: int) -> Entry:
@@ -45,6 +47,31 @@ def listing(services: Services, identity: Identity, *, everything: bool = False)
         require_admin(identity)
     with services.database.read() as tx:
         return requests.listing(tx, services.clock(), only_open=not everything)
+
+
+def of_peer(services: Services, identity: Identity, name: str) -> tuple[Peer, list[Request]]:
+    """What a peer asks for, fetched from it now; the newest first.
+
+    Raises:
+        NotFound: there is no such peer.
+        Refused: who asks is no administrator, the peer is revoked, or another hub answers at its address.
+        Invalid, BadSignature: what it says is not a list of requests that it signed.
+        Unavailable: it does not answer.
+    """
+    require_admin(identity)
+    with services.database.read() as tx:
+        peer = peers.get(tx, name)
+    if not peer.is_trusted:
+        raise Refused(f"the peer {peer.name!r} is revoked", hint="its requests are not fetched")
+    found = wanted.fetch(peer.name, peer.url, peer.fingerprint, services.clock(), _PATIENCE)
+    return peer, sorted((request for request, _ in found), key=lambda request: -request.made_at)
+
+
+def id_of(services: Services, identity: Identity, peer: str, prefix: str) -> str:
+    """The whole id of a request of a peer, or of this hub, that begins so; errors as for `of_peer` and `get`."""
+    theirs = {request.id for request in of_peer(services, identity, peer)[1]}
+    ours = {entry.request.id for entry in listing(services, identity)}
+    return str(requests.only(sorted(id_ for id_ in theirs | ours if id_.startswith(prefix)), prefix))
 
 
 def get(services: Services, identity: Identity, request_id: str) -> Entry:

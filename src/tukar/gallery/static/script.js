@@ -1,4 +1,4 @@
-// Copy buttons, and swaps that are followed. Everything on the pages can be read and used without them.
+// Copy buttons, forms that fold, and swaps that are followed. Everything on the pages can be read and used without them.
 "use strict";
 
 for (const source of document.querySelectorAll("[data-copy]")) {
@@ -24,6 +24,18 @@ async function copy(text) {
   area.select();
   document.execCommand("copy");
   area.remove();
+}
+
+// Long forms that nobody has begun to fill in are folded where there is little room, until they are asked for.
+const folded = [...document.querySelectorAll("[data-fold]")];
+if (matchMedia("(max-width: 48rem)").matches) folded.forEach((part) => (part.open = false));
+addEventListener("hashchange", unfold);
+unfold();
+
+function unfold() {
+  const target = location.hash && document.getElementById(location.hash.slice(1));
+  const part = target && (target.closest("[data-fold]") || target.querySelector("[data-fold]"));
+  if (part) part.open = true;
 }
 
 // A swap that goes on by itself is looked at again, so that its page need not be loaded again by hand.
