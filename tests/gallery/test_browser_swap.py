@@ -92,9 +92,19 @@ def test_two_hubs_swap_by_clicking(browser: Chromium, hubs: tuple[Served, Served
         browser.click(".places a")
         assert browser.evaluate("document.querySelector('#receipts') !== null")
 
+    browser.open(f"{theirs.url}/exchange")
+    browser.fill("#ask-text", "A smaller one")
+    browser.click("#ask button.primary")
+    browser.open(f"{ours.url}/exchange/peers/theirs")
+    browser.click(".requests .button")
+    assert browser.evaluate("document.querySelector('#offer-request').value.length") == 64
+    assert browser.evaluate("document.querySelector('#offer-peer').value") == "theirs"
+
     for width in (360, 1280):
         browser.show(width, 800)
-        for path in ("/exchange", page):
+        browser.open(f"{ours.url}/exchange")
+        assert browser.evaluate("document.querySelector('#ask').open") is (width == 1280)
+        for path in ("/exchange", "/exchange/peers/theirs", page):
             browser.open(ours.url + path)
             browser.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
             assert browser.evaluate(OVERFLOW) == 0, path
