@@ -130,7 +130,7 @@ def test_what_is_asked_for_and_is_not_here_is_told(hubs: Pair) -> None:
         (("--take", "a/b@"), "no revision after the @"),
         (("--take", "a/b", "--into", "a/b"), "not a place to publish"),
         (("--take", "a/b", "--into", "a/c=admin/c"), "is not among what comes"),
-        (("--take", "a/b", "--expires", "9000d"), "at most 365 days"),
+        (("--take", "a/b", "--expires", "9000d"), "to 365 days, not for 777600000 seconds (write --expires 7d"),
         (("--take", "a/b", "--take", "a/b"), "twice"),
     ],
 )
