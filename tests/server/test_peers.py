@@ -45,10 +45,8 @@ def add(ours: Site, theirs: Site, who: str = "admin", **changes: Any) -> httpx.R
 
 
 def listed(site: Site) -> list[dict[str, Any]]:
-    return [
-        {name: value for name, value in each.items() if name != "earlier"}
-        for each in list(site.get("/api/tukar/peers", "admin").raise_for_status().json())
-    ]
+    found = site.get("/api/tukar/peers", "admin").raise_for_status().json()
+    return [{name: value for name, value in each.items() if name != "earlier"} for each in found]
 
 
 def test_anybody_may_see_who_a_hub_is(ours: Site) -> None:
