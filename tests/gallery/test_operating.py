@@ -10,7 +10,7 @@ import pytest
 
 from tukar.exchange import peers, swaps
 from tukar.exchange.requests import Wish
-from tukar.exchange.states import Ending, Role, State, Swap
+from tukar.exchange.states import Cause, Role, State, Swap
 from tukar.exchange.swaps import Moved, Record
 from tukar.hub import Hub
 from tukar.usecases import request, swap
@@ -434,8 +434,8 @@ def test_a_reason_that_the_other_hub_would_not_take(
     assert state(hub, offer).is_open
 
 
-@pytest.mark.parametrize("ending", [Ending.EXPIRED, Ending.PEER])
-def test_an_offer_that_nobody_accepted_in_time(hub: Hub, operator: Visitor, offer: Record, ending: Ending) -> None:
+@pytest.mark.parametrize("ending", [Cause.EXPIRED, Cause.PEER])
+def test_an_offer_that_nobody_accepted_in_time(hub: Hub, operator: Visitor, offer: Record, ending: Cause) -> None:
     ended = Swap(Role.ACCEPTOR, State.CANCELLED, settled=True, ending=ending)
     with hub.services.database.write() as tx:
         swaps.save(tx, offer.with_(swap=ended, changed_at=offer.offer.expires_at + 1.0))
@@ -446,7 +446,7 @@ def test_an_offer_that_nobody_accepted_in_time(hub: Hub, operator: Visitor, offe
         assert find(page.text, "span", class_="state-cancelled") == []
     with hub.services.database.write() as tx:
         swaps.save(tx, offer.with_(swap=ended, changed_at=offer.offer.expires_at - 1.0))
-    assert ("expired" in words(operator.get("/exchange"))) is (ending is Ending.EXPIRED)
+    assert ("expired" in words(operator.get("/exchange"))) is (ending is Cause.EXPIRED)
 
 
 def test_how_far_it_is(hub: Hub, operator: Visitor, offer: Record) -> None:

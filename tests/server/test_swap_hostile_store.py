@@ -152,10 +152,11 @@ def test_a_list_reads_nothing_that_was_signed(villain: Villain, victim: Victim) 
     own = victim.offer()
     with victim.services.database.write() as tx:  # so that whoever reads it fails
         tx.execute(swap_statements.update().values(envelope=b"no envelope"))
-    newest, oldest = victim.site.get("/api/tukar/swaps", "admin").json()
-    assert (newest["id"], oldest["id"]) == (own, made.swap)
-    assert [each["repository"] for each in oldest["give"]] == [f"villain/loot-{number}" for number in range(10)]
-    assert (oldest["give_count"], oldest["take_count"], oldest["note"]) == (30, 1, "n" * 300)
+    listed = {each["id"]: each for each in victim.site.get("/api/tukar/swaps", "admin").json()}
+    assert listed.keys() == {own, made.swap}
+    theirs = listed[made.swap]
+    assert [each["repository"] for each in theirs["give"]] == [f"villain/loot-{number}" for number in range(10)]
+    assert (theirs["give_count"], theirs["take_count"], theirs["note"]) == (30, 1, "n" * 300)
     with victim.services.database.write() as tx:
         tx.execute(swap_statements.delete())
     assert victim.site.get("/api/tukar/swaps", "admin").status_code == 200
