@@ -81,6 +81,7 @@ def test_a_push_whose_line_breaks_again_and_again(
     assert contents(tmp_path / "pulled") == contents(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["push", "pull"])
 def test_a_hub_that_is_killed_again_and_again(tmp_path: Path, folder: Path, verb: str) -> None:
     """It comes back at the same address; the command, which was never told, goes on."""

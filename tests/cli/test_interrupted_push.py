@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tukar.cli import pushing
+from tukar.exchange import transfer
 
 from .fake import REPOSITORY, FakeHub, Request, entry
 from .files import contents, noise, write
@@ -44,6 +45,7 @@ def test_a_file_that_shrinks_under_the_push_is_not_committed(
         return ids
 
     monkeypatch.setattr(pushing, "_ids", shrinking)
+    monkeypatch.setattr(transfer, "PAUSES", (0.01, 0.01))
     done = tukar("push", folder, name)
     assert done.code == 1
     assert "changed while it was read" in done.stderr

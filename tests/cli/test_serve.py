@@ -110,7 +110,7 @@ def test_a_hub_for_this_machine_alone_names_no_other_address(hub: HubProcess) ->
     assert hub.greeting["network_url"] is None
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_it_stops_with_requests_under_way(tmp_path: Path, tukar: Commands, number: signal.Signals) -> None:
     hub = HubProcess(tmp_path / "data").start()
     tukar.at(hub.url).json("push", write(tmp_path / "m", {"w.bin": noise(80, 32 << 20)}), "admin/m")

@@ -31,7 +31,7 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
 
 
 def test_a_hub_keeps_its_promises(trace: Trace, scratch: Path) -> None:
-    assert findings(trace, sample(trace, 50, seed=1), scratch) == []
+    assert findings(trace, sample(trace, 25, seed=1), scratch) == []
 
 
 def test_the_first_start_may_be_cut_anywhere(trace: Trace, scratch: Path) -> None:
@@ -63,6 +63,7 @@ def test_the_start_after_a_cut_may_be_cut_as_well(trace: Trace, scratch: Path, s
     assert findings(second, sample(second, 20, seed), scratch, earlier) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["files_are_not_synced", "commits_are_not_synced"])
 def test_a_hub_that_does_not_sync_is_caught(scratch: Path, fault: str) -> None:
     trace = recorded(scratch / "root", fault)

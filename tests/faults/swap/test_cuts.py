@@ -33,6 +33,7 @@ def test_both_have_it_wherever_the_cut_is(trace: Trace, scratch: Path) -> None:
     assert faults(trace, 320, 3, scratch) == []
 
 
+@pytest.mark.slow
 def test_a_hub_that_publishes_too_early_is_caught(scratch: Path) -> None:
     broken = recorded(scratch / "root", "publishes-early")
     cuts = [replace(cut, cancels=True) for cut in sample(broken, 30, 1)]

@@ -9,6 +9,7 @@ import pytest
 from .kills import siege
 
 
+@pytest.mark.slow
 def test_a_swap_between_hubs_that_are_killed(scratch: Path) -> None:
     assert siege(scratch, seed=3, swaps=2).points.total() >= 2
 
