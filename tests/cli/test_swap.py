@@ -166,13 +166,13 @@ def test_a_hub_that_is_down_can_be_looked_at_and_can_refuse(tmp_path: Path) -> N
     with pair(tmp_path) as hubs:
         hubs.ours.tukar.json("push", write(tmp_path / "m", {"README.md": CARD}), "admin/base")
         refused, cancelled = (hubs.offer("--give", "admin/base") for _ in range(2))
+        hubs.ours.hub.stop()  # or it would ask again, and when it did is shown
         running = {question: hubs.theirs.tukar.json("swap", *question) for question in _questions(refused)}
         hubs.theirs.hub.stop()
         folder = ("--data", hubs.theirs.hub.data)
         assert {q: hubs.theirs.tukar.json("swap", *q, *folder) for q in _questions(refused)} == running
         done = hubs.theirs.tukar("swap", "refuse", refused, *folder)
         assert (done.code, "once this one runs" in done.stderr) == (0, True)
-        hubs.ours.hub.stop()
         assert hubs.ours.tukar("swap", "cancel", cancelled, "--data", hubs.ours.hub.data).code == 0
         for party in (hubs.ours, hubs.theirs):
             port = party.hub.url.rpartition(":")[2]

@@ -94,12 +94,12 @@ def _swap(found: Fields) -> Value:
 
 
 def _item(found: Fields) -> Value:
-    private = found.value.get("private") is True
-    what: Value = {"repository": found.text("repository"), "type": found.text("type"), "private": private}
+    what: Value = {"repository": found.text("repository"), "type": found.text("type")}
+    if "private" not in found:  # in short
+        return what
+    what = {**what, "private": found.value.get("private") is True}
     if "revision" in found:  # asked for: what it is, only an acceptance says
         return {**what, "revision": found.text("revision")}
-    if "commit" not in found:  # in short
-        return what
     numbers = {name: found.number(name) for name in ("files", "size")}
     told = {"commit": found.text("commit"), "licence": _optional(found, "licence"), "tags": found.texts("tags")}
     return {**what, **numbers, **told}

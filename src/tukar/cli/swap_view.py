@@ -181,7 +181,7 @@ def _short(names: Sequence[Value], count: int) -> str:
 
 
 def _known_name(item: Value) -> str:
-    return f"{_name(item)}, private here" if item["private"] else _name(item)
+    return f"{_name(item)}, private here" if item.get("private") else _name(item)
 
 
 def _name(item: Value) -> str:
