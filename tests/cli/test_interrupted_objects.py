@@ -33,6 +33,7 @@ def _ends() -> Iterator[int]:
         yield chosen.randrange(1 << 20, SIZE // 8)
 
 
+@pytest.mark.slow
 def test_a_push_that_is_killed_again_and_again(
     tukar: Commands, name: str, way: Way, folder: Path, tmp_path: Path
 ) -> None:
@@ -49,6 +50,7 @@ def test_a_push_that_is_killed_again_and_again(
     assert contents(tmp_path / "pulled") == contents(folder)
 
 
+@pytest.mark.slow
 def test_a_pull_that_is_killed_again_and_again(
     tukar: Commands, name: str, way: Way, folder: Path, tmp_path: Path
 ) -> None:
