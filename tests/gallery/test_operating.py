@@ -525,7 +525,8 @@ def test_what_is_private_here_is_offered_only_with_a_tick(
     typed = {"nonce": "a" * 32, "peer": "rumah", "give": "admin/secret", "days": "7"}
     refused = operator.post("/exchange/offer", typed)
     assert refused.status_code == 403
-    assert "private here: admin/secret" in problem(refused).lower()
+    assert "private here: admin/secret" in problem(refused)
+    assert "tick that below" in problem(refused)
     assert offers(hub) == []
     assert operator.post("/exchange/offer", typed | {"give_private": "on"}).status_code == 303
     (made,) = offers(hub)

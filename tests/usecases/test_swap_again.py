@@ -47,6 +47,17 @@ def test_the_same_again_is_the_same_offer(hubs: tuple[Party, Party], proposal: P
     assert ours.swap_ids() == [made]
 
 
+def test_it_is_the_same_offer_once_it_was_published_too(hubs: tuple[Party, Party], proposal: Proposal) -> None:
+    ours, theirs = hubs
+    theirs.publish("child", CHILD)
+    made = offer(ours, proposal)
+    ours.run(made)
+    theirs.accept(made, {RepoId("admin", "base"): RepoId("admin", "their-base")})
+    settle(hubs, made)
+    assert ours.record(made).targets[THEIRS].commit
+    assert offer(ours, proposal) == made
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from tukar.catalog import repositories, revisions, rights
@@ -163,7 +163,7 @@ def _is_as_proposed(record: Record, proposal: Proposal, user: User) -> bool:
     """Whether an offer asks for and says what is proposed. (What it gives is compared apart.)"""
     made = record.offer
     places = {theirs: Target(_place(user, theirs, proposal.into), proposal.private) for theirs in record.targets}
-    chosen = {theirs: replace(target, published=None) for theirs, target in record.targets.items()}
+    chosen = {theirs: Target(target.repo_id, target.private) for theirs, target in record.targets.items()}
     return (
         (made.take, made.note, made.request) == (proposal.take, proposal.note, proposal.request)
         and made.expires_at - made.made_at == proposal.seconds
@@ -360,6 +360,7 @@ def _check_private(tx: Transaction, peer: Peer, given: Sequence[Item | Reference
         raise Refused(
             f"private here: {names}; once {peer.name} has it, {peer.name} alone decides who may read it there",
             hint="to give it all the same, say so: --give-private",
+            on_page="to give it all the same, tick that below",
         )
 
 
