@@ -196,7 +196,7 @@ class QueueMachine(RuleBasedStateMachine):
 
 def test_no_order_of_events_loses_a_job_or_counts_one_twice(database: Database) -> None:
     limits = settings(
-        max_examples=50, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
     with database.write() as tx:
         run_state_machine_as_test(lambda: QueueMachine(tx), settings=limits)

@@ -92,7 +92,7 @@ def test_the_stored_form_is_kept(giver: Store, taker: Store, tmp_path: Path) -> 
     assert any(record.stored_size < record.size for record in before)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(cuts=st.lists(st.integers(1, 4000), max_size=30), reopen=st.booleans(), torn=st.integers(0, 700))
 def test_a_cut_stream_goes_on_where_it_stopped(
     giver: Store, make_store, tmp_path_factory: pytest.TempPathFactory, cuts: list[int], reopen: bool, torn: int
