@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from zstandard import ZstdDecompressor, ZstdError
 
-from tukar.codecs.base import Need, TensorView
+from tukar.codecs.base import Buffer, Need, TensorView
 from tukar.codecs.raw import Raw
 from tukar.codecs.zstd import Zstd
 from tukar.errors import Corrupt
@@ -55,7 +55,7 @@ class Moody(Raw):
 class Trusting(Zstd):
     """Decodes whatever a frame says, to whatever size."""
 
-    def decode(self, meta: bytes, data: bytes, size: int, needed: Sequence[bytes]) -> bytes:
+    def decode(self, meta: bytes, data: Buffer, start: int, size: int, needed: Sequence[Buffer]) -> Buffer:
         try:
             return ZstdDecompressor().decompress(data, max_output_size=size)
         except ZstdError:
@@ -65,7 +65,7 @@ class Trusting(Zstd):
 class Frank(Zstd):
     """Lets the library's own errors through."""
 
-    def decode(self, meta: bytes, data: bytes, size: int, needed: Sequence[bytes]) -> bytes:
+    def decode(self, meta: bytes, data: Buffer, start: int, size: int, needed: Sequence[Buffer]) -> Buffer:
         return ZstdDecompressor().decompress(data, max_output_size=size)
 
 

@@ -19,4 +19,4 @@ def test_blocks_are_the_bytes_themselves() -> None:
 @pytest.mark.parametrize("data", [b"", b"ab", b"abcd"])
 def test_a_block_of_another_length_is_corrupt(data: bytes) -> None:
     with pytest.raises(Corrupt, match="not a raw block of 3 bytes"):
-        Raw().decode(b"", data, 3, ())
+        Raw().decode(b"", data, 0, 3, ())

@@ -38,14 +38,14 @@ def test_blocks_that_do_not_shrink_are_raw() -> None:
 
 def test_a_frame_of_any_level_and_with_a_checksum_is_decoded() -> None:
     for parameters in ({"level": 1}, {"level": 19}, {"write_checksum": True}):
-        assert Zstd().decode(b"", frame(**parameters), SIZE, ()) == CONTENT
+        assert Zstd().decode(b"", frame(**parameters), 0, SIZE, ()) == CONTENT
 
 
 @pytest.mark.parametrize("window_log", [10, 16])
 def test_a_frame_whose_window_is_not_larger_than_the_block_is_decoded(window_log: int) -> None:
     content = CONTENT * 100
     parameters = ZstdCompressionParameters(window_log=window_log, write_content_size=True)
-    assert Zstd().decode(b"", frame(content, compression_params=parameters), len(content), ()) == content
+    assert Zstd().decode(b"", frame(content, compression_params=parameters), 0, len(content), ()) == content
 
 
 def header(content_size: int, window_log: int | None = None, dictionary: int = 0) -> bytes:
@@ -63,10 +63,10 @@ def repeat(count: int, last: bool = True) -> bytes:
 
 def test_a_window_larger_than_the_block_is_corrupt_because_the_decoder_would_allocate_it() -> None:
     for window_log in (None, 10):
-        assert Zstd().decode(b"", header(SIZE, window_log) + repeat(SIZE), SIZE, ()) == b"x" * SIZE
+        assert Zstd().decode(b"", header(SIZE, window_log) + repeat(SIZE), 0, SIZE, ()) == b"x" * SIZE
     for window_log in (11, 27):
         with pytest.raises(Corrupt, match="window"):
-            Zstd().decode(b"", header(SIZE, window_log) + repeat(SIZE), SIZE, ())
+            Zstd().decode(b"", header(SIZE, window_log) + repeat(SIZE), 0, SIZE, ())
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,10 @@ def test_a_window_larger_than_the_block_is_corrupt_because_the_decoder_would_all
 )
 def test_anything_else_is_corrupt(data: bytes) -> None:
     with pytest.raises(Corrupt, match="zstd"):
-        Zstd().decode(b"", data, SIZE, ())
+        Zstd().decode(b"", data, 0, SIZE, ())
 
 
 def test_meta_and_needed_bytes_are_corrupt() -> None:
     for meta, needed in ((b"x", ()), (b"", (b"",))):
         with pytest.raises(Corrupt):
-            Zstd().decode(meta, frame(), SIZE, needed)
+            Zstd().decode(meta, frame(), 0, SIZE, needed)

@@ -12,6 +12,7 @@ from typing import Final
 
 from tukar.codecs.base import Codec, Need, TensorView
 from tukar.codecs.choose import choose
+from tukar.codecs.context import Coded, Delta
 from tukar.codecs.raw import Raw
 from tukar.codecs.zstd import Zstd
 from tukar.errors import Unsupported
@@ -21,6 +22,8 @@ __all__ = ["CODECS", "Codec", "Need", "TensorView", "choose", "codec"]
 _REGISTRY: Final[tuple[Codec, ...]] = (
     Raw(),
     Zstd(),
+    Coded(),
+    Delta(),
 )
 
 CODECS: Final[Mapping[int, Codec]] = MappingProxyType({entry.id: entry for entry in _REGISTRY})

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from tukar.types import ByteSource
+
+Buffer: TypeAlias = bytes | memoryview
+"""Bytes; of a memoryview, contiguous ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,8 @@ class Codec(Protocol):
     def needs(self, meta: bytes, start: int, stop: int) -> Sequence[Need]:
         """The ranges of the bases that decoding the block of the raw bytes ``start`` to ``stop`` takes."""
 
-    def decode(self, meta: bytes, data: bytes, size: int, needed: Sequence[bytes]) -> bytes:
-        """Decode one block to its ``size`` raw bytes, with the ranges that ``needs`` named, in its order.
+    def decode(self, meta: bytes, data: Buffer, start: int, size: int, needed: Sequence[Buffer]) -> Buffer:
+        """Decode the block of the ``size`` raw bytes from ``start`` on, with the ranges that ``needs`` named, in order.
 
         Corrupt if ``data`` is not a well-formed block of that size; memory is bounded by ``size``, whatever ``data``
         claims.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tukar.codecs.base import Need, TensorView
+from tukar.codecs.base import Buffer, Need, TensorView
 from tukar.errors import Corrupt
 from tukar.types import ByteSource
 
@@ -25,7 +25,7 @@ class Raw:
         """Nothing."""
         return ()
 
-    def decode(self, meta: bytes, data: bytes, size: int, needed: Sequence[bytes]) -> bytes:
+    def decode(self, meta: bytes, data: Buffer, start: int, size: int, needed: Sequence[Buffer]) -> Buffer:
         """``data``, if it has ``size`` bytes; Corrupt if not, and for any meta or needed bytes."""
         if meta or needed or len(data) != size:
             raise Corrupt(f"not a raw block of {size} bytes: it has {len(data)}")

@@ -11,7 +11,7 @@ from typing import Final
 
 from zstandard import MAGIC_NUMBER, ZstdCompressor, ZstdDecompressor, ZstdError, get_frame_parameters
 
-from tukar.codecs.base import Need, TensorView
+from tukar.codecs.base import Buffer, Need, TensorView
 from tukar.errors import Corrupt
 from tukar.types import ByteSource
 
@@ -36,7 +36,7 @@ class Zstd:
         """Nothing."""
         return ()
 
-    def decode(self, meta: bytes, data: bytes, size: int, needed: Sequence[bytes]) -> bytes:
+    def decode(self, meta: bytes, data: Buffer, start: int, size: int, needed: Sequence[Buffer]) -> Buffer:
         """The content of the frame ``data``.
 
         Corrupt if ``data`` is not exactly one well-formed frame with ``size`` bytes of content, shorter than those, and
@@ -44,6 +44,7 @@ class Zstd:
         """
         if meta or needed or len(data) >= size:
             raise Corrupt(f"not a zstd block of {size} bytes: {len(data)} bytes of data, {len(meta)} of meta")
+        data = bytes(data)
         try:
             _check_header(data, size)
             return ZstdDecompressor().decompress(data, max_output_size=size, allow_extra_data=False)

@@ -43,7 +43,7 @@ class Encoding:
         whole = self._digest if self._kind == CONTENT and self._size <= self._block_size else None
         for index, stored in enumerate(self._blocks):
             raw_size = min(self._block_size, self._size - index * self._block_size)
-            self.table += _entry(self._codec, self._meta, stored, raw_size, whole)
+            self.table += _entry(self._codec, self._meta, stored, index * self._block_size, raw_size, whole)
             self._stored_size += len(stored)
             yield stored
 
@@ -83,11 +83,11 @@ def plain_record(digest: Digest, size: int, table: bytes) -> Record:
     return Record(digest, CONTENT, size, Raw.id, BLOCK_SIZE, 0, size, b"", table)
 
 
-def _entry(codec: Codec, meta: bytes, stored: bytes, raw_size: int, whole: Digest | None) -> bytes:
+def _entry(codec: Codec, meta: bytes, stored: bytes, start: int, raw_size: int, whole: Digest | None) -> bytes:
     if len(stored) == raw_size:  # stored as it is
         digest = whole or Digest.of(stored)
         return BLOCK.pack(len(stored), digest, digest)
     if len(stored) > raw_size:
         raise Corrupt(f"the codec {codec.name} made {len(stored)} bytes of a block of {raw_size}")
-    raw = codec.decode(meta, stored, raw_size, ())
+    raw = codec.decode(meta, stored, start, raw_size, ())
     return BLOCK.pack(len(stored), Digest.of(stored), Digest.of(raw))

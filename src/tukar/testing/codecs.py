@@ -106,7 +106,7 @@ class CodecContract:
         if len(block) == stop - start:
             return block
         needed = self._needed(encoded.meta, sample.data, start, stop)
-        return self.codec.decode(encoded.meta, block, stop - start, needed)
+        return bytes(self.codec.decode(encoded.meta, block, start, stop - start, needed))
 
     def _bases(self, data: bytes) -> list[BytesSource]:
         return [BytesSource(base) for base in self.bases(data)]
@@ -207,26 +207,26 @@ class CodecContract:
         encoded = self.encode(sample, 1000)
         needed = self._needed(encoded.meta, sample.data, 0, 1000)
         for size in (0, 1, 999, 1001, 100_000):
-            self._check_decoding(encoded.meta, encoded.blocks[0], size, needed)
+            self._check_decoding(encoded.meta, encoded.blocks[0], 0, size, needed)
 
     def _check_bounded(self, meta: bytes, block: bytes, sample: Sample, block_size: int, index: int) -> None:
         """Decode what may be damaged, with the needed bytes of block ``index`` as it was."""
         start, stop = index * block_size, min((index + 1) * block_size, len(sample.data))
         needed = self._needed(self.encode(sample, block_size).meta, sample.data, start, stop)
-        self._check_decoding(meta, block, stop - start, needed)
+        self._check_decoding(meta, block, start, stop - start, needed)
 
-    def _check_decoding(self, meta: bytes, block: bytes, size: int, needed: Sequence[bytes]) -> None:
+    def _check_decoding(self, meta: bytes, block: bytes, start: int, size: int, needed: Sequence[bytes]) -> None:
         """Corrupt, or as many bytes as asked for, in memory in proportion to them; nothing else."""
         tracemalloc.start()
         try:
-            decoded = self.codec.decode(meta, block, size, needed)
+            decoded = bytes(self.codec.decode(meta, block, start, size, needed))
         except Corrupt:
             decoded = bytes(size)
         finally:
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()
         assert len(decoded) == size
-        assert peak <= 16 * size + (1 << 20)
+        assert peak <= 16 * size + (2 << 20)
 
 
 @st.composite
