@@ -12,7 +12,7 @@ noted and is whole after all is noted no more. A pack that the index does not kn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -21,13 +21,16 @@ from tukar.database import Database
 from tukar.errors import Corrupt, NotFound, TukarError
 from tukar.objects import damage, index
 from tukar.objects.agreement import disagreements
-from tukar.objects.blocks import decode_block
+from tukar.objects.cache import BlockCache
 from tukar.objects.index import LIVE, location_of
-from tukar.objects.packs import CONTENT, Block, Record, key, object_hasher, read_footer
+from tukar.objects.packs import CONTENT, Block, Location, Record, key, object_hasher, read_footer
+from tukar.objects.reading import Blocks, ObjectSource
 from tukar.objects.tables import files, objects, packs, parts
 from tukar.objects.window import Window
 from tukar.storage.base import Storage
+from tukar.types import Digest
 
+_CACHE: Final = 16 << 20  # bytes of bases' blocks: several objects may have the same base
 _NAMED: Final = 20  # damaged objects of a pack that are told one by one
 
 
@@ -65,6 +68,7 @@ class Checker:
     now: float
     on_progress: Progress = lambda _: None
     on_damage: Callable[[], None] = lambda: None
+    _cache: BlockCache = field(default_factory=lambda: BlockCache(_CACHE))
 
     def run(self) -> Iterator[Finding]:
         """Every fault there is."""
@@ -129,13 +133,18 @@ class Checker:
                 wrong = [known[record] for record in differing]
                 yield _Fault("its footer differs from the index", wrong)
             # What the index does not know is waste, but its bytes are ours to check as well.
-            yield from _first(self._objects({record: known.get(record) for record in written}, window))
+            yield from _first(self._objects(pack_id, {record: known.get(record) for record in written}, window))
             return
-        yield from _first(self._objects(known, window))
+        yield from _first(self._objects(pack_id, known, window))
 
-    def _objects(self, known: Mapping[Record, int] | Mapping[Record, int | None], window: Window) -> Iterator[_Fault]:
+    def _objects(
+        self, pack_id: str, known: Mapping[Record, int] | Mapping[Record, int | None], window: Window
+    ) -> Iterator[_Fault]:
         for record, object_id in sorted(known.items(), key=lambda item: item[0].offset):
-            fault = self._object_fault(record, window)
+            if record.bases and object_id is None:
+                fault = self._stored_fault(record, window)
+            else:
+                fault = self._object_fault(Location(pack_id, record), window)
             if fault is None:
                 continue
             if object_id is None:
@@ -143,12 +152,14 @@ class Checker:
             else:
                 yield _Fault(f"object {record.digest}: {fault}", (object_id,))
 
-    def _object_fault(self, record: Record, window: Window) -> str | None:
+    def _object_fault(self, location: Location, window: Window) -> str | None:
+        record = location.record
         block: Block | None = None
         try:
+            source = ObjectSource(Blocks(self.storage, self._cache), lambda: self._with_bases(location))
             hasher = object_hasher(record.kind)
             for block in record.blocks():
-                raw = decode_block(record, block, window.read(block.start, block.stop))
+                raw = source.decode(block, window.read(block.start, block.stop))
                 self.on_progress(block.stored_size)
                 if record.kind == CONTENT and block.raw_size == record.size:
                     return None if block.raw_digest == record.digest else "its block has not its digest"
@@ -156,6 +167,19 @@ class Checker:
         except TukarError as error:
             return f"byte {block.start} of the pack: {error.message}" if block else error.message
         return None if hasher.digest() == record.digest else "its blocks do not add up to its digest"
+
+    def _with_bases(self, location: Location) -> Location:
+        with self.database.read() as tx:
+            return index.with_bases(tx, [location])[0]
+
+    def _stored_fault(self, record: Record, window: Window) -> str | None:
+        """What is wrong with an object that nothing uses, and whose bases may be gone."""
+        for block in record.blocks():
+            stored = window.read(block.start, block.stop)
+            self.on_progress(block.stored_size)
+            if Digest.of(stored) != block.stored_digest:
+                return f"byte {block.start} of the pack: a stored block does not match its digest"
+        return None
 
     def _touched(self, object_ids: Iterable[int]) -> tuple[str, ...]:
         touched: set[str] = set()

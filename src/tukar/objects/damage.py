@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from tukar.database import Database, Transaction
 from tukar.objects.index import batches, object_row
 from tukar.objects.packs import Record
-from tukar.objects.tables import damages, files, objects, packs, parts
+from tukar.objects.tables import bases, damages, files, objects, packs, parts
 
 
 def note(database: Database, pack_id: str, object_ids: Collection[int], now: float, *, damaged: bool) -> bool:
@@ -58,11 +58,12 @@ def mend(tx: Transaction, pack_id: str, records: Sequence[Record]) -> None:
     """Objects are whole in a pack: those that are damaged where they were are in this one from now on."""
     if not tx.scalar(sa.select(sa.exists().select_from(damages))):
         return
-    whole = {bytes(record.digest): record for record in records}
+    whole = {bytes(record.digest): record for record in records if not record.bases}
     for batch in batches(whole):
         elsewhere = objects.c.digest.in_(batch) & (objects.c.pack_id != pack_id)
         query = sa.select(objects.c.id, objects.c.digest).join_from(objects, damages).where(elsewhere)
         for object_id, digest in tx.execute(query).all():
             row = object_row(pack_id, whole[bytes(digest)])
             tx.execute(objects.update().where(objects.c.id == object_id).values(row))
+            tx.execute(bases.delete().where(bases.c.object_id == object_id))
             tx.execute(damages.delete().where(damages.c.object_id == object_id))

@@ -3,8 +3,8 @@
 1. A file that no root needs is condemned; one that a root needs again is revived (a commit does that itself, inside its
    transaction).
 2. A file that has been condemned for the grace period, and that still no root needs, is freed.
-3. Objects that no file needs, and that nobody holds, are freed. A landing that took such an object for stored finds out
-   when it registers, and lands again.
+3. Objects that no file needs, nor another object as its base, and that nobody holds, are freed. A landing that took such
+   an object for stored finds out when it registers, and lands again.
 4. Packs are compacted (``compaction``), and what is dead is deleted.
 
 A pack's row is written before the pack, and deleted after it; an object's row is deleted before its bytes. So a crash
@@ -23,7 +23,7 @@ from tukar.database import Database, Transaction
 from tukar.objects import compaction, index
 from tukar.objects.index import LANDING
 from tukar.objects.packing import drop_packs
-from tukar.objects.tables import files, held_objects, objects, packs, parts
+from tukar.objects.tables import bases, files, held_objects, objects, packs, parts
 from tukar.storage.base import Storage
 
 _FILES: Final = 500  # freed in one transaction: others wait for it
@@ -110,14 +110,18 @@ class Collector:
         unused = ~sa.exists().where(parts.c.object_id == objects.c.id)
         unused &= ~sa.exists().where(files.c.manifest_id == objects.c.id)
         unused &= ~sa.exists().where(held_objects.c.object_id == objects.c.id)
-        with self.database.read() as tx:  # it takes a while to look at all of them: nobody waits for that
-            ids = list(tx.execute(sa.select(objects.c.id).where(unused)).scalars())
+        unused &= ~sa.exists().where(bases.c.base_id == objects.c.id)
         freed = 0
-        for batch in index.batches(ids, _OBJECTS):
-            with self.database.write() as tx:
-                for some in index.batches(batch):
-                    freed += tx.execute(objects.delete().where(objects.c.id.in_(some), unused)).rowcount
-        return freed
+        while True:  # once what is stored as a difference is freed, its base may be
+            with self.database.read() as tx:  # it takes a while to look at all of them: nobody waits for that
+                ids = list(tx.execute(sa.select(objects.c.id).where(unused)).scalars())
+            before = freed
+            for batch in index.batches(ids, _OBJECTS):
+                with self.database.write() as tx:
+                    for some in index.batches(batch):
+                        freed += tx.execute(objects.delete().where(objects.c.id.in_(some), unused)).rowcount
+            if freed == before:
+                return freed
 
 
 def sweep_landings(database: Database, storage: Storage) -> None:

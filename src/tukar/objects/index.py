@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from tukar.database import Transaction
 from tukar.errors import Corrupt, NotFound
 from tukar.objects.freed import FreedMeanwhile as FreedMeanwhile
+from tukar.objects.packs import DIGEST, Record
 from tukar.objects.packs import Location as Location
-from tukar.objects.packs import Record
 from tukar.objects.tables import files, objects, packs, parts
 from tukar.types import Digest
 
@@ -67,7 +67,13 @@ def find_files(tx: Transaction, sha256s: Iterable[str]) -> dict[str, StoredFile]
 
 
 def locate(tx: Transaction, digests: Iterable[Digest]) -> dict[Digest, Location]:
-    """Where the objects are; those that the store does not have are left out."""
+    """Where the objects and their bases are; those that the store does not have are left out."""
+    found = located(tx, digests)
+    return dict(zip(found, with_bases(tx, list(found.values())), strict=True))
+
+
+def located(tx: Transaction, digests: Iterable[Digest]) -> dict[Digest, Location]:
+    """Where the objects are, without their bases."""
     found: dict[Digest, Location] = {}
     for batch in batches(digests):
         for row in tx.execute(sa.select(objects).where(objects.c.digest.in_(batch))):
@@ -89,16 +95,44 @@ def parts_between(tx: Transaction, file_id: int, start: int, stop: int, limit: i
         .order_by(parts.c.start)
         .limit(limit)
     )
-    return [StoredPart(row.start, row.length, location_of(row)) for row in tx.execute(query)]
+    rows = tx.execute(query).all()
+    found = with_bases(tx, [location_of(row) for row in rows])
+    return [StoredPart(row.start, row.length, location) for row, location in zip(rows, found, strict=True)]
 
 
 def location_of(row: Any) -> Location:
     """The location that a row speaks of which ends with all columns of ``objects``; Corrupt if it has no digest."""
     # By position, which is faster: a mixture-of-experts has 100,000 of these.
-    _, digest, kind, size, pack_id, offset, stored_size, codec, block_size, meta, table = row[-len(objects.c) :]
-    if len(digest) != 32:
+    row = row[-len(objects.c) :]
+    _, digest, kind, size, pack_id, offset, stored_size, codec, block_size, meta, table, bases, depth = row
+    bases = bases or b""
+    if len(digest) != DIGEST or len(bases) % DIGEST:
         raise Corrupt(f"an object in the index has a digest of {len(digest)} bytes", hint="run `tukar check`")
-    return Location(pack_id, Record(Digest(digest), kind, size, codec, block_size, offset, stored_size, meta, table))
+    of = tuple(Digest(bases[at : at + DIGEST]) for at in range(0, len(bases), DIGEST))
+    record = Record(Digest(digest), kind, size, codec, block_size, offset, stored_size, meta, table, of, depth)
+    return Location(pack_id, record)
+
+
+def with_bases(tx: Transaction, locations: Sequence[Location]) -> list[Location]:
+    """The same, and where their bases are, and the bases of these. Corrupt if one is not stored."""
+    found: dict[Digest, Location] = {}
+    wanted = {base for location in locations for base in location.record.bases}
+    while wanted:
+        here = located(tx, wanted)
+        if here.keys() != wanted:
+            raise Corrupt(f"object {min(wanted - here.keys())} is missing, and others are stored as differences to it")
+        found |= here
+        wanted = {base for location in here.values() for base in location.record.bases} - found.keys()
+    for digest in sorted(found, key=lambda each: found[each].record.depth):
+        found[digest] = _complete(found[digest], found)
+    return [_complete(location, found) for location in locations]
+
+
+def _complete(location: Location, found: Mapping[Digest, Location]) -> Location:
+    record, bases = location.record, tuple(found[base] for base in location.record.bases)
+    if any(base.record.depth >= record.depth for base in bases):
+        raise Corrupt(f"object {record.digest} is not stored deeper than its bases", hint="run `tukar check`")
+    return replace(location, bases=bases) if bases else location
 
 
 def object_row(pack_id: str, record: Record) -> dict[str, object]:
@@ -114,6 +148,8 @@ def object_row(pack_id: str, record: Record) -> dict[str, object]:
         "block_size": record.block_size,
         "meta": record.meta,
         "blocks": record.table,
+        "bases": b"".join(record.bases) or None,
+        "depth": record.depth,
     }
 
 

@@ -26,14 +26,17 @@ PREFIX: Final = "packs/"
 HEADER: Final = b"TUKARPK\x01"
 END: Final = b"TUKARPK\x02"
 COUNT: Final = struct.Struct("<I")
-RECORD: Final = struct.Struct("<32sBBHIQQII")  # digest, kind, codec, 0, block size, offset, size, meta size, blocks
+RECORD: Final = struct.Struct("<32sBBBBIQQII")
+"""Digest, kind, codec, number of bases, depth, block size, offset, size, bytes of the meta, number of blocks."""
 BLOCK: Final = struct.Struct("<I32s32s")  # stored length, digest of the stored bytes, digest of the raw bytes
 TRAILER: Final = struct.Struct("<Q32s8s")  # footer length, its digest, the end mark
 
 MAX_BLOCK_SIZE: Final = 16 << 20
 MAX_META: Final = 64 << 10
+MAX_DEPTH: Final = 8
 MAX_FOOTER: Final = 256 << 20
 
+DIGEST: Final = 32  # bytes
 _LENGTH: Final = "<I64x"  # of a block's entry, its stored length alone
 _PACK_KEY: Final = re.compile(rf"{PREFIX}([0-9a-f]{{2}})/(\1[0-9a-f]{{30}})")
 
@@ -88,6 +91,9 @@ class Record:
         offset: of its first stored block in the pack; the others follow without gaps.
         stored_size: bytes of its stored blocks.
         meta: the codec's own.
+        bases: the objects that decoding it takes.
+        depth: how many objects, one decoded with the next, decoding it takes at most besides it: 0 without bases. Each
+            base is stored with less, so that no object is ever needed for itself.
         table: one entry of 68 bytes a block: stored length, digest of the stored bytes, digest of the raw bytes.
     """
 
@@ -100,6 +106,8 @@ class Record:
     stored_size: int
     meta: bytes
     table: bytes
+    bases: tuple[Digest, ...] = ()
+    depth: int = 0
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[Block]:
         """The blocks that hold the raw bytes ``start`` to ``stop``, in order; Corrupt if the table does not fit."""
@@ -121,25 +129,95 @@ class Record:
     @property
     def footer_size(self) -> int:
         """Bytes that it takes in the footer."""
-        return RECORD.size + len(self.meta) + len(self.table)
+        return RECORD.size + DIGEST * len(self.bases) + len(self.meta) + len(self.table)
+
+    def header(self, offset: int | None = None) -> bytes:
+        """What a pack's footer says of it, and a stream's frame, where ``offset`` means something else."""
+        fixed = RECORD.pack(
+            self.digest,
+            self.kind,
+            self.codec,
+            len(self.bases),
+            self.depth,
+            self.block_size,
+            self.offset if offset is None else offset,
+            self.size,
+            len(self.meta),
+            len(self.table) // BLOCK.size,
+        )
+        return b"".join((fixed, *self.bases, self.meta, self.table))
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where an object is stored."""
+    """Where an object is stored, and where its bases are."""
 
     pack_id: str
     record: Record
+    bases: tuple[Location, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The fields of a record that have the same length in each; ``bases`` and ``blocks`` are how many there are."""
+
+    digest: Digest
+    kind: int
+    codec: int
+    bases: int
+    depth: int
+    block_size: int
+    offset: int
+    size: int
+    meta_size: int
+    blocks: int
+
+    @classmethod
+    def read(cls, data: bytes, at: int = 0) -> Fixed:
+        """From a footer or a frame; Corrupt if they cannot be of a record."""
+        digest, *numbers = RECORD.unpack_from(data, at)
+        fixed = cls(Digest(digest), *numbers)
+        if fixed.kind > MANIFEST or fixed.meta_size > MAX_META or fixed.depth > MAX_DEPTH:
+            raise Corrupt("a record of an object is malformed")
+        if (fixed.bases == 0) != (fixed.depth == 0) or (fixed.bases and fixed.kind == MANIFEST):
+            raise Corrupt("a record of an object is malformed")
+        return fixed
+
+    @property
+    def table_size(self) -> int:
+        """Bytes of the table of blocks."""
+        return self.blocks * BLOCK.size
+
+    @property
+    def rest(self) -> int:
+        """Bytes that follow."""
+        return self.bases * DIGEST + self.meta_size + self.table_size
+
+    def record(self, rest: bytes, offset: int) -> Record:
+        """The record, with these bytes behind the fixed ones. Corrupt if its table does not fit its size."""
+        bases = tuple(Digest(rest[at : at + DIGEST]) for at in range(0, self.bases * DIGEST, DIGEST))
+        meta_at, table_at = self.bases * DIGEST, self.bases * DIGEST + self.meta_size
+        table = rest[table_at:]
+        return Record(
+            self.digest,
+            self.kind,
+            self.size,
+            self.codec,
+            self.block_size,
+            offset,
+            stored_size_of(table, self.size, self.block_size),
+            rest[meta_at:table_at],
+            table,
+            bases,
+            self.depth,
+        )
 
 
 def encode_footer(records: Sequence[Record]) -> bytes:
     """The footer and the trailer of a pack that holds ``records``."""
     footer = bytearray(COUNT.pack(len(records)))
     for r in records:
-        blocks = len(r.table) // BLOCK.size
-        footer += RECORD.pack(r.digest, r.kind, r.codec, 0, r.block_size, r.offset, r.size, len(r.meta), blocks)
-        footer += r.meta
-        footer += r.table
+        footer += r.header()
     return bytes(footer) + TRAILER.pack(len(footer), Digest.of(footer), END)
 
 
@@ -179,16 +257,14 @@ def _records(footer: bytes) -> Iterator[Record]:
     (count,) = COUNT.unpack_from(footer)
     at, offset = COUNT.size, len(HEADER)
     for _ in range(count):
-        digest, kind, codec, zero, block_size, start, size, meta_size, blocks = RECORD.unpack_from(footer, at)
-        meta_at = at + RECORD.size
-        table_at = meta_at + meta_size
-        at = table_at + blocks * BLOCK.size
-        if at > len(footer) or zero or start != offset or kind > MANIFEST or meta_size > MAX_META:
+        fixed = Fixed.read(footer, at)
+        rest = at + RECORD.size
+        at = rest + fixed.rest
+        if at > len(footer) or fixed.offset != offset:
             raise Corrupt("a pack's footer is malformed")
-        table = footer[table_at:at]
-        stored_size = stored_size_of(table, size, block_size)
-        offset += stored_size
-        yield Record(Digest(digest), kind, size, codec, block_size, start, stored_size, footer[meta_at:table_at], table)
+        record = fixed.record(footer[rest:at], offset)
+        offset += record.stored_size
+        yield record
     if at != len(footer):
         raise Corrupt("a pack's footer is malformed")
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tukar.database import Database
 from tukar.objects import index
 from tukar.objects.index import Location, StoredPart
-from tukar.objects.reading import stream
+from tukar.objects.reading import Blocks, stream
 from tukar.storage.base import Storage
 from tukar.types import Digest, Part
 
@@ -52,7 +52,7 @@ class Proof:
         def look(start: int, stop: int) -> list[StoredPart]:
             return [part for part in self._stored(batch) if part.start + part.length > start]
 
-        for data in stream(self.storage, None, look, 0, sum(part.length for part in batch)):
+        for data in stream(Blocks(self.storage), look, 0, sum(part.length for part in batch)):
             self._hasher.update(data)
 
     def _stored(self, batch: Sequence[Part]) -> list[StoredPart]:

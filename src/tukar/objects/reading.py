@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
+from tukar.codecs.base import Buffer
 from tukar.database import Database
 from tukar.errors import Corrupt, NotFound
 from tukar.objects.blocks import decode_block
@@ -21,10 +22,92 @@ _PARTS: Final = 256  # parts looked up at a time: a mixture-of-experts has 100,0
 
 _CHECK: Final = "run `tukar check`"
 
-Pieces = Iterator[bytes | memoryview]
+Pieces = Iterator[Buffer]
 
 Look = Callable[[int, int], Sequence[StoredPart]]
 """Gives the first parts of a file that overlap the bytes from a start to a stop, as they are stored now."""
+
+
+class PackGone(Exception):
+    """A pack is not there any more."""
+
+    def __init__(self, pack_id: str) -> None:
+        super().__init__(pack_id)
+        self.pack_id = pack_id
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Reads objects block by block, and what decoding them takes."""
+
+    storage: Storage
+    cache: BlockCache | None = None
+
+    def decode(self, location: Location, block: Block, stored: Buffer) -> Buffer:
+        """The raw bytes of a block whose stored bytes are at hand; Corrupt if it is not as it was stored."""
+
+        def base(index: int, start: int, stop: int) -> Buffer:
+            return self.read(location.bases[index], start, stop)
+
+        return decode_block(location.record, block, stored, base)
+
+    def read(self, location: Location, start: int, stop: int) -> Buffer:
+        """Raw bytes of an object: of whole blocks, which is what most codecs want of a base, without a copy."""
+        pieces = []
+        for block in location.record.blocks(start, stop):
+            raw = self.block(location, block)
+            inside = max(start - block.raw_start, 0), min(stop - block.raw_start, block.raw_size)
+            pieces.append(memoryview(raw)[slice(*inside)])
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def block(self, location: Location, block: Block) -> Buffer:
+        """The raw bytes of a block, which are kept in the cache."""
+        raw = None if self.cache is None else self.cache.get(block.raw_digest)
+        if raw is None:
+            stored = self.fetch(location.pack_id, block.start, block.stop)
+            raw = bytes(self.decode(location, block, stored))
+            if self.cache is not None:
+                self.cache.put(block.raw_digest, raw)
+        return raw
+
+    def fetch(self, pack_id: str, start: int, stop: int) -> bytes:
+        """Bytes of a pack; PackGone if it is not there any more."""
+        try:
+            return self.storage.read(key(pack_id), start, stop)
+        except NotFound:
+            raise PackGone(pack_id) from None
+
+
+class ObjectSource:
+    """The raw bytes of a stored object, as a byte source. Safe to use from several threads.
+
+    Args:
+        locate: where the object and its bases are now; asked again when a pack turns out to be gone.
+    """
+
+    def __init__(self, blocks: Blocks, locate: Callable[[], Location]) -> None:
+        self._blocks, self._locate = blocks, locate
+        self._location = locate()
+        self.size = self._location.record.size
+
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes from ``start`` to ``stop``."""
+        return bytes(self._again(lambda location: self._blocks.read(location, start, stop)))
+
+    def decode(self, block: Block, stored: Buffer) -> Buffer:
+        """The raw bytes of a block of which the stored ones are at hand."""
+        return self._again(lambda location: self._blocks.decode(location, block, stored))
+
+    def _again(self, read: Callable[[Location], Buffer]) -> Buffer:
+        gone: set[str] = set()
+        while True:
+            try:
+                return read(self._location)
+            except PackGone as error:
+                if error.pack_id in gone:
+                    raise Corrupt(f"pack {error.pack_id} is missing", hint=_CHECK) from None
+                gone.add(error.pack_id)
+                self._location = self._locate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +125,7 @@ class _Wanted:
         return self.stop - self.start < self.block.raw_size
 
 
-class _PackGone(Exception):
-    """A pack is not there any more."""
-
-    def __init__(self, pack_id: str) -> None:
-        super().__init__(pack_id)
-        self.pack_id = pack_id
-
-
-def stream(storage: Storage, cache: BlockCache | None, look: Look, start: int, stop: int) -> Pieces:
+def stream(blocks: Blocks, look: Look, start: int, stop: int) -> Pieces:
     """The bytes ``start`` to ``stop`` of a file in order, in pieces of about a MiB, each verified.
 
     ``look`` is asked again when a pack turns out to be gone: its content was moved to another while we read.
@@ -60,10 +135,10 @@ def stream(storage: Storage, cache: BlockCache | None, look: Look, start: int, s
     while start < stop:
         wanted = _wanted(look(start, stop), start, stop)
         try:
-            for piece in _pieces(storage, cache, wanted):
+            for piece in _pieces(blocks, wanted):
                 yield piece
                 start += len(piece)
-        except _PackGone as error:
+        except PackGone as error:
             if error.pack_id in gone:
                 raise Corrupt(f"pack {error.pack_id} is missing", hint=_CHECK) from None
             gone.add(error.pack_id)
@@ -73,8 +148,8 @@ def read_object(storage: Storage, location: Location) -> bytes:
     """All raw bytes of a small object; NotFound if its pack is not there any more."""
     whole = [StoredPart(0, location.record.size, location)]
     try:
-        return b"".join(_pieces(storage, None, _wanted(whole, 0, location.record.size)))
-    except _PackGone as error:
+        return b"".join(_pieces(Blocks(storage), _wanted(whole, 0, location.record.size)))
+    except PackGone as error:
         raise NotFound(f"no pack {error.pack_id} in the storage") from None
 
 
@@ -92,11 +167,11 @@ def _wanted(found: Sequence[StoredPart], start: int, stop: int) -> Iterator[_Wan
         start = end
 
 
-def _pieces(storage: Storage, cache: BlockCache | None, wanted: Iterable[_Wanted]) -> Pieces:
+def _pieces(blocks: Blocks, wanted: Iterable[_Wanted]) -> Pieces:
     """Small pieces are handed out together."""
-    small: list[bytes | memoryview] = []
+    small: list[Buffer] = []
     size = 0
-    for piece in chain.from_iterable(_read(storage, cache, run) for run in _runs(wanted)):
+    for piece in chain.from_iterable(_read(blocks, run) for run in _runs(wanted)):
         small.append(piece)
         size += len(piece)
         if size >= _SMALL:
@@ -126,43 +201,28 @@ def _adjacent(before: _Wanted, item: _Wanted) -> bool:
     return side_by_side and not before.is_partial and not item.is_partial
 
 
-def _read(storage: Storage, cache: BlockCache | None, run: Sequence[_Wanted]) -> Sequence[bytes | memoryview]:
-    if cache is not None and run[0].is_partial:
-        return [_cached(storage, cache, run[0])]
+def _read(blocks: Blocks, run: Sequence[_Wanted]) -> Sequence[Buffer]:
+    if blocks.cache is not None and run[0].is_partial:
+        item = run[0]
+        return [memoryview(blocks.block(item.location, item.block))[item.start : item.stop]]
     first = run[0].block.start
-    data = memoryview(_fetch(storage, run[0].location.pack_id, first, run[-1].block.stop))
+    data = memoryview(blocks.fetch(run[0].location.pack_id, first, run[-1].block.stop))
     as_stored = True
     pieces = []
     for item in run:
         stored = data[item.block.start - first : item.block.stop - first]
-        raw = decode_block(item.location.record, item.block, stored)
+        raw = blocks.decode(item.location, item.block, stored)
         as_stored = as_stored and raw is stored
         pieces.append(raw[item.start : item.stop])
     # Only the first and the last block of all that is wanted are wanted in part, so these pieces lie side by side too.
     return [data[run[0].start : run[-1].block.start - first + run[-1].stop]] if as_stored else pieces
 
 
-def _cached(storage: Storage, cache: BlockCache, item: _Wanted) -> memoryview:
-    raw = cache.get(item.block.raw_digest)
-    if raw is None:
-        stored = _fetch(storage, item.location.pack_id, item.block.start, item.block.stop)
-        raw = bytes(decode_block(item.location.record, item.block, stored))
-        cache.put(item.block.raw_digest, raw)
-    return memoryview(raw)[item.start : item.stop]
-
-
-def _fetch(storage: Storage, pack_id: str, start: int, stop: int) -> bytes:
-    try:
-        return storage.read(key(pack_id), start, stop)
-    except NotFound:
-        raise _PackGone(pack_id) from None
-
-
 class FileReader:
     """A stored file as a byte source. Safe to use from several threads."""
 
     def __init__(self, database: Database, storage: Storage, cache: BlockCache, file: StoredFile) -> None:
-        self._database, self._storage, self._cache = database, storage, cache
+        self._database, self._blocks = database, Blocks(storage, cache)
         self.file = file
 
     @property
@@ -180,7 +240,7 @@ class FileReader:
         Corrupt if a piece does not match its digest; NotFound if the file was freed while it was read.
         """
         stop = self.size if stop is None else stop
-        return stream(self._storage, self._cache, self._parts, start, stop)
+        return stream(self._blocks, self._parts, start, stop)
 
     def _parts(self, start: int, stop: int) -> list[StoredPart]:
         with self._database.read() as tx:

@@ -23,7 +23,7 @@ from tukar.objects.index import (
     object_row,
 )
 from tukar.objects.packs import Record
-from tukar.objects.tables import files, objects, packs, parts
+from tukar.objects.tables import bases, files, objects, packs, parts
 from tukar.types import Digest, Manifest
 
 _ROWS: Final = 5000  # inserted by one statement
@@ -59,6 +59,34 @@ def add_objects(tx: Transaction, pack_id: str, records: Iterable[Record]) -> Non
     for batch in batches(records, _ROWS):
         tx.execute(_insert_new(tx, objects), [object_row(pack_id, record) for record in batch])
         damage.mend(tx, pack_id, batch)
+        _link(tx, pack_id, [record for record in batch if record.bases])
+
+
+def _link(tx: Transaction, pack_id: str, records: Sequence[Record]) -> None:
+    """Objects keep their bases. FreedMeanwhile if one is not here, or is stored too deep by now."""
+    inside = sa.select(objects.c.digest, objects.c.id).where(objects.c.pack_id == pack_id)
+    for batch in batches(records):
+        here = inside.where(objects.c.digest.in_([bytes(record.digest) for record in batch]))
+        ids = {Digest(digest): row_id for digest, row_id in tx.execute(here)}
+        for record in batch:
+            if record.digest in ids:
+                keep_bases(tx, ids[record.digest], record)
+
+
+def keep_bases(tx: Transaction, object_id: int, record: Record) -> None:
+    """An object is stored as this record says, in place of how it was: it keeps its bases from now on.
+
+    FreedMeanwhile if one is not here, or is stored too deep by now.
+    """
+    tx.execute(bases.delete().where(bases.c.object_id == object_id))
+    if not record.bases:
+        return
+    wanted = {bytes(base) for base in record.bases}
+    query = sa.select(objects.c.id).where(objects.c.digest.in_(wanted), objects.c.depth < record.depth)
+    found = list(tx.execute(query).scalars())
+    if len(found) < len(wanted):
+        raise FreedMeanwhile
+    tx.execute(bases.insert(), [{"object_id": object_id, "base_id": base_id} for base_id in found])
 
 
 def _insert_new(tx: Transaction, table: sa.Table) -> sa.Insert:

@@ -11,18 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tukar.errors import Corrupt, NotFound, Unavailable
-from tukar.objects.packs import (
-    BLOCK,
-    MANIFEST,
-    MAX_FOOTER,
-    MAX_META,
-    RECORD,
-    Block,
-    Location,
-    Record,
-    key,
-    stored_size_of,
-)
+from tukar.objects.packs import MAX_FOOTER, RECORD, Block, Fixed, Location, Record, key
 from tukar.storage.base import Storage
 from tukar.types import Digest
 
@@ -59,11 +48,7 @@ class Start:
 
 def header(record: Record, start: int = 0) -> bytes:
     """The first bytes of a frame; ``start`` is the stored byte that follows them."""
-    blocks = len(record.table) // BLOCK.size
-    fixed = RECORD.pack(
-        record.digest, record.kind, record.codec, 0, record.block_size, start, record.size, len(record.meta), blocks
-    )
-    return fixed + record.meta + record.table
+    return record.header(start)
 
 
 def name(record: Record) -> Digest:
@@ -170,21 +155,16 @@ def read_header(source: Input) -> tuple[Record, int] | None:
         return None
     if len(fixed) < RECORD.size:
         raise Corrupt("a stream of objects ends within a frame")
-    digest, kind, codec, zero, block_size, start, size, meta_size, blocks = RECORD.unpack(fixed)
-    table_size = blocks * BLOCK.size
-    if zero or kind > MANIFEST or meta_size > MAX_META or table_size > MAX_FOOTER:
-        raise Corrupt("a frame in a stream of objects is malformed")
-    if size > MAX_SIZE or table_size > max(_TABLE, size >> _TABLE_SHARE):
-        raise Corrupt(f"an object of {size} bytes in {blocks} blocks is more than is taken in")
-    rest = source.exactly(meta_size + table_size)
-    if len(rest) < meta_size + table_size:
+    begun = Fixed.read(fixed)
+    if begun.size > MAX_SIZE or begun.table_size > min(MAX_FOOTER, max(_TABLE, begun.size >> _TABLE_SHARE)):
+        raise Corrupt(f"an object of {begun.size} bytes in {begun.blocks} blocks is more than is taken in")
+    rest = source.exactly(begun.rest)
+    if len(rest) < begun.rest:
         raise Corrupt("a stream of objects ends within a frame")
-    table = rest[meta_size:]
-    stored_size = stored_size_of(table, size, block_size)
-    if start > stored_size:
+    record = begun.record(rest, 0)
+    if begun.offset > record.stored_size:
         raise Corrupt("a frame in a stream of objects begins after its end")
-    record = Record(Digest(digest), kind, size, codec, block_size, 0, stored_size, rest[:meta_size], table)
-    return record, start
+    return record, begun.offset
 
 
 def placed(record: Record, offset: int) -> Record:

@@ -46,6 +46,16 @@ objects = Table(
     Column("block_size", Integer, nullable=False, comment="raw bytes a block; the last may be shorter"),
     Column("meta", LargeBinary, nullable=False, comment="the codec's own"),
     Column("blocks", LargeBinary, nullable=False, comment="the block table, as in the pack's footer"),
+    Column("bases", LargeBinary, comment="digests of what decoding it takes; NULL if that is nothing"),
+    Column("depth", SmallInteger, nullable=False, server_default="0", comment="more than that of each base"),
+)
+
+bases = Table(
+    "bases",
+    metadata,
+    Column("object_id", ForeignKey("objects.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("base_id", ForeignKey("objects.id"), primary_key=True, index=True, autoincrement=False),
+    comment="which objects decoding an object takes, as in its column bases: they stay as long as it does",
 )
 
 damages = Table(
