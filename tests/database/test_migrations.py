@@ -116,7 +116,7 @@ def test_rows_of_the_first_schema_stay(empty: Database):
         tx.exec_driver_sql("INSERT INTO packs VALUES ('ab', 'live', 7, 5, 3.0)")
     migrate(empty)
     with empty.read() as tx:
-        assert tx.execute(sa.select(tukar.objects.tables.packs)).all() == [("ab", "live", 7, 5, 3.0, False)]
+        assert tx.execute(sa.select(tukar.objects.tables.packs)).all() == [("ab", "live", 7, 5, 3.0, False, None)]
 
 
 ONE, OTHER = SigningKey.generate(), SigningKey.generate()

@@ -57,16 +57,19 @@ class _Damaged(Exception):
         self.pack_id = pack_id
 
 
-def rewrite_sparse(database: Database, storage: Storage, now: float) -> Rewritten:
-    """Rewrite the packs that are worth it. Damaged and missing ones are left as they are, for check to report."""
+def rewrite_sparse(database: Database, storage: Storage, now: float, grace: float) -> Rewritten:
+    """Rewrite the packs that are worth it. Damaged and missing ones are left as they are, for check to report.
+
+    So are those of which objects were encoded anew in the last ``grace`` seconds: somebody may be reading them.
+    """
     count = nbytes = 0
-    for group in _sparse(database):
+    for group in _sparse(database, now - grace):
         done = _rewrite_healthy(database, storage, group, now)
         count, nbytes = count + done.packs, nbytes + done.nbytes
     return Rewritten(count, nbytes)
 
 
-def _sparse(database: Database) -> list[list[str]]:
+def _sparse(database: Database, superseded_until: float) -> list[list[str]]:
     live = sa.func.coalesce(sa.func.sum(objects.c.stored_size), 0)
     count = sa.func.count(objects.c.id)
     hurt = sa.func.count(damages.c.object_id)
@@ -75,6 +78,7 @@ def _sparse(database: Database) -> list[list[str]]:
         .join_from(packs, objects, objects.c.pack_id == packs.c.id, isouter=True)
         .join(damages, damages.c.object_id == objects.c.id, isouter=True)
         .where(packs.c.state == LIVE)
+        .where(packs.c.superseded_at.is_(None) | (packs.c.superseded_at <= superseded_until))
         .group_by(*_PACK, packs.c.damaged)
         .order_by(packs.c.id)
     )

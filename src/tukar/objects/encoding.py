@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from tukar.codecs.base import Codec, TensorView
@@ -10,7 +11,7 @@ from tukar.codecs.choose import choose
 from tukar.codecs.raw import Raw
 from tukar.errors import Corrupt
 from tukar.objects.packs import BLOCK, CONTENT, MAX_META, Record
-from tukar.types import Digest
+from tukar.types import ByteSource, Digest
 
 BLOCK_SIZE: Final = 1 << 20
 
@@ -23,6 +24,19 @@ def codec_for(tensor: TensorView, block_size: int) -> Codec:
     return choose(tensor, block_size) if tensor.data.size > _TINY else Raw()
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """An object that another one is encoded with.
+
+    Attributes:
+        depth: as in its record.
+    """
+
+    digest: Digest
+    depth: int
+    data: ByteSource
+
+
 class Encoding:
     """An object as it is stored, block by block. Each block is decoded again: the digest of what comes out is noted.
 
@@ -30,10 +44,18 @@ class Encoding:
         table: the entries of the blocks that were drawn so far.
     """
 
-    def __init__(self, digest: Digest, kind: int, codec: Codec, tensor: TensorView, block_size: int) -> None:
+    def __init__(
+        self,
+        digest: Digest,
+        kind: int,
+        codec: Codec,
+        tensor: TensorView,
+        block_size: int,
+        bases: Sequence[Base] = (),
+    ) -> None:
         self._digest, self._kind, self._codec, self._block_size = digest, kind, codec, block_size
-        self._size = tensor.data.size
-        self._meta, self._blocks = codec.encode(tensor, (), block_size)
+        self._size, self._bases = tensor.data.size, bases
+        self._meta, self._blocks = codec.encode(tensor, [base.data for base in bases], block_size)
         self._stored_size = 0
         self.table = bytearray()
 
@@ -43,7 +65,7 @@ class Encoding:
         whole = self._digest if self._kind == CONTENT and self._size <= self._block_size else None
         for index, stored in enumerate(self._blocks):
             raw_size = min(self._block_size, self._size - index * self._block_size)
-            self.table += _entry(self._codec, self._meta, stored, index * self._block_size, raw_size, whole)
+            self.table += self._entry(stored, index * self._block_size, raw_size, whole)
             self._stored_size += len(stored)
             yield stored
 
@@ -54,8 +76,31 @@ class Encoding:
             raise Corrupt(
                 f"object {self._digest}: the codec {self._codec.name} gave {len(meta)} bytes of meta, or too few blocks"
             )
-        codec, stored_size = self._codec.id, self._stored_size
-        return Record(self._digest, self._kind, self._size, codec, self._block_size, offset, stored_size, meta, table)
+        return Record(
+            self._digest,
+            self._kind,
+            self._size,
+            self._codec.id,
+            self._block_size,
+            offset,
+            self._stored_size,
+            meta,
+            table,
+            tuple(base.digest for base in self._bases),
+            max((base.depth + 1 for base in self._bases), default=0),
+        )
+
+    def _entry(self, stored: bytes, start: int, raw_size: int, whole: Digest | None) -> bytes:
+        codec = self._codec
+        if len(stored) == raw_size:  # stored as it is
+            digest = whole or Digest.of(stored)
+            return BLOCK.pack(len(stored), digest, digest)
+        if len(stored) > raw_size:
+            raise Corrupt(f"the codec {codec.name} made {len(stored)} bytes of a block of {raw_size}")
+        needs = codec.needs(self._meta, start, start + raw_size)
+        needed = [self._bases[need.base].data.read(need.start, need.stop) for need in needs]
+        raw = codec.decode(self._meta, stored, start, raw_size, needed)
+        return BLOCK.pack(len(stored), Digest.of(stored), Digest.of(raw))
 
 
 def encoded(
@@ -81,13 +126,3 @@ def plain_entry(block: bytes) -> bytes:
 def plain_record(digest: Digest, size: int, table: bytes) -> Record:
     """The record, with offset 0, of content that is stored as it is, in blocks of ``BLOCK_SIZE``."""
     return Record(digest, CONTENT, size, Raw.id, BLOCK_SIZE, 0, size, b"", table)
-
-
-def _entry(codec: Codec, meta: bytes, stored: bytes, start: int, raw_size: int, whole: Digest | None) -> bytes:
-    if len(stored) == raw_size:  # stored as it is
-        digest = whole or Digest.of(stored)
-        return BLOCK.pack(len(stored), digest, digest)
-    if len(stored) > raw_size:
-        raise Corrupt(f"the codec {codec.name} made {len(stored)} bytes of a block of {raw_size}")
-    raw = codec.decode(meta, stored, start, raw_size, ())
-    return BLOCK.pack(len(stored), Digest.of(stored), Digest.of(raw))

@@ -3,8 +3,8 @@
 1. A file that no root needs is condemned; one that a root needs again is revived (a commit does that itself, inside its
    transaction).
 2. A file that has been condemned for the grace period, and that still no root needs, is freed.
-3. Objects that no file needs, nor another object as its base, and that nobody holds, are freed. A landing that took such
-   an object for stored finds out when it registers, and lands again.
+3. Objects that no file needs, nor another object as its base, and that nobody holds, are freed. A landing that took
+   such an object for stored finds out when it registers, and lands again.
 4. Packs are compacted (``compaction``), and what is dead is deleted.
 
 A pack's row is written before the pack, and deleted after it; an object's row is deleted before its bytes. So a crash
@@ -74,7 +74,7 @@ class Collector:
         with self.database.read() as tx:
             waiting = tx.execute(sa.select(sa.func.count()).where(files.c.condemned_at.is_not(None))).scalar_one()
         freed_objects = self._free_objects()
-        rewritten = compaction.rewrite_sparse(self.database, self.storage, now)
+        rewritten = compaction.rewrite_sparse(self.database, self.storage, now, grace)
         buried = compaction.bury(self.database, self.storage, now, grace)
         return Collected(condemned, waiting, freed_files, freed_objects, buried - rewritten.nbytes, rewritten.packs)
 

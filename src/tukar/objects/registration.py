@@ -108,6 +108,27 @@ def move_objects(tx: Transaction, copied: Iterable[tuple[Location, Record]], to_
         tx.execute(move, rows)
 
 
+def supersede(tx: Transaction, object_id: int, old: Location, new: Location, now: float) -> bool:
+    """An object was encoded anew: from now on it is there. Returns False if it has moved, or a base of it has gone.
+
+    The bytes where it was stay until the pack is compacted.
+    """
+    record = new.record
+    wanted = {bytes(base) for base in record.bases}
+    query = sa.select(sa.func.count()).where(objects.c.digest.in_(wanted), objects.c.depth < record.depth)
+    if int(tx.execute(query).scalar_one()) < len(wanted):
+        return False
+    user = sa.select(objects.c.id).join_from(bases, objects, objects.c.id == bases.c.object_id)
+    if tx.execute(user.where(bases.c.base_id == object_id, objects.c.depth <= record.depth)).first() is not None:
+        return False
+    here = (objects.c.id == object_id) & (objects.c.pack_id == old.pack_id) & (objects.c.offset == old.record.offset)
+    if tx.execute(objects.update().where(here).values(object_row(new.pack_id, record))).rowcount == 0:
+        return False
+    keep_bases(tx, object_id, record)
+    tx.execute(packs.update().where(packs.c.id == old.pack_id).values(superseded_at=now))
+    return True
+
+
 def add_file(
     tx: Transaction, manifest: Manifest, manifest_digest: Digest, now: float, known: Mapping[Digest, int] = _NOTHING
 ) -> int:

@@ -30,6 +30,7 @@ packs = Table(
     Column(
         "damaged", Boolean, nullable=False, server_default=false(), comment="whether the last check found a fault in it"
     ),
+    Column("superseded_at", Float, comment="when objects in it were last encoded anew elsewhere; NULL if none were"),
 )
 
 objects = Table(
@@ -58,6 +59,17 @@ bases = Table(
     comment="which objects decoding an object takes, as in its column bases: they stay as long as it does",
 )
 
+sketches = Table(
+    "sketches",
+    metadata,
+    Column("object_id", ForeignKey("objects.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("kind", SmallInteger, nullable=False, comment="code of its elements"),
+    Column("size", BigInteger, nullable=False, comment="raw bytes"),
+    Column("orders", LargeBinary, nullable=False, comment="comparisons between elements of the sample"),
+    Column("sample", LargeBinary, nullable=False, comment="of its elements"),
+    comment="of tensors that repacking has looked at: what their relatives are found by",
+)
+
 damages = Table(
     "damages",
     metadata,
@@ -76,6 +88,7 @@ files = Table(
     Column("manifest_id", ForeignKey("objects.id"), nullable=False, index=True),
     Column("created_at", Float, nullable=False),
     Column("condemned_at", Float, comment="when gc found that nothing needs it; NULL while something does"),
+    Column("repacked_at", Float, index=True, comment="when its tensors were encoded anew; NULL before"),
     # A freed file's id is not given to another: whoever still reads the old one must not meet its successor.
     sqlite_autoincrement=True,
 )
@@ -113,4 +126,5 @@ held_files = Table(
 )
 
 Index(None, files.c.condemned_at)
+Index(None, sketches.c.kind, sketches.c.size)
 Index(None, parts.c.file_id, parts.c.start)

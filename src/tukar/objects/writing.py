@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import TracebackType
@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from tukar.codecs.base import Codec, TensorView
 from tukar.errors import Corrupt
-from tukar.objects.encoding import Encoding
+from tukar.objects.encoding import Base, Encoding
 from tukar.objects.packs import COUNT, HEADER, MAX_FOOTER, Record, encode_footer, key
 from tukar.storage.base import Storage, Writer
 from tukar.types import Digest
@@ -41,9 +41,17 @@ class PackWriter:
         """Whether another object may be added if the pack is to have about ``pack_size`` bytes."""
         return self.size + self.footer_size < pack_size and len(self.records) < MAX_RECORDS
 
-    def add(self, digest: Digest, kind: int, codec: Codec, tensor: TensorView, block_size: int) -> Record:
+    def add(
+        self,
+        digest: Digest,
+        kind: int,
+        codec: Codec,
+        tensor: TensorView,
+        block_size: int,
+        bases: Sequence[Base] = (),
+    ) -> Record:
         """Encode and append an object. Each block is decoded again: the digest of what comes out is noted."""
-        offset, encoding = self.size, Encoding(digest, kind, codec, tensor, block_size)
+        offset, encoding = self.size, Encoding(digest, kind, codec, tensor, block_size, bases)
         for stored in encoding.blocks():
             self._write(stored)
         return self._note(encoding.record(offset))

@@ -1,4 +1,4 @@
-"""Note which objects are stored as differences to others.
+"""Note which objects are stored as differences to others, and what their relatives are found by.
 
 Revision ID: 0007
 Revises: 0006
@@ -35,3 +35,22 @@ def upgrade() -> None:
         comment="which objects decoding an object takes, as in its column bases: they stay as long as it does",
     )
     op.create_index(op.f("ix_bases_base_id"), "bases", ["base_id"])
+    comment = "when its tensors were encoded anew; NULL before"
+    op.add_column("files", sa.Column("repacked_at", sa.Float(), comment=comment))
+    op.create_index(op.f("ix_files_repacked_at"), "files", ["repacked_at"])
+    comment = "when objects in it were last encoded anew elsewhere; NULL if none were"
+    op.add_column("packs", sa.Column("superseded_at", sa.Float(), comment=comment))
+    op.create_table(
+        "sketches",
+        sa.Column("object_id", _ROW_ID, autoincrement=False, nullable=False),
+        sa.Column("kind", sa.SmallInteger(), nullable=False, comment="code of its elements"),
+        sa.Column("size", sa.BigInteger(), nullable=False, comment="raw bytes"),
+        sa.Column("orders", sa.LargeBinary(), nullable=False, comment="comparisons between elements of the sample"),
+        sa.Column("sample", sa.LargeBinary(), nullable=False, comment="of its elements"),
+        sa.ForeignKeyConstraint(
+            ["object_id"], ["objects.id"], name=op.f("fk_sketches_object_id_objects"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("object_id", name=op.f("pk_sketches")),
+        comment="of tensors that repacking has looked at: what their relatives are found by",
+    )
+    op.create_index(op.f("ix_sketches_kind_size"), "sketches", ["kind", "size"])

@@ -1,0 +1,80 @@
+"""The tensors that others may be stored as differences to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import sqlalchemy as sa
+
+from tukar.codecs.context.elements import BY_CODE
+from tukar.database import Database, Transaction
+from tukar.objects.index import batches
+from tukar.objects.sketches import Shelf, Sketch
+from tukar.objects.tables import bases, damages, objects, sketches
+
+_MOST: Final = 20_000  # sketches of one kind and size that are looked at: the newest
+
+DEPTH: Final = 3
+"""Objects that decoding one takes at most, besides it. Each costs its own decoding where it is not at hand."""
+
+
+@dataclass(slots=True)
+class Relatives:
+    """All sketches of a database, as far as they were asked for. Those of this run are added as they are made."""
+
+    database: Database
+    _shelves: dict[tuple[int, int], Shelf] = field(default_factory=dict)
+
+    def nearest(self, object_id: int, sketch: Sketch, count: int) -> list[int]:
+        """The row ids of what an object may be stored as a difference to: at most ``count``, the nearest first."""
+        with self.database.read() as tx:
+            found = self._shelf(tx, sketch).nearest(sketch, 8 * count, frozenset({object_id}))
+            return _allowed(tx, object_id, found)[:count]
+
+    def add(self, object_id: int, sketch: Sketch) -> None:
+        """Another one. It is for whoever registers it to store it as well."""
+        with self.database.read() as tx:
+            self._shelf(tx, sketch).add(object_id, sketch)
+
+    def _shelf(self, tx: Transaction, sketch: Sketch) -> Shelf:
+        place = (sketch.kind, sketch.size)
+        if place not in self._shelves:
+            self._shelves[place] = shelf = Shelf(BY_CODE[sketch.kind])
+            query = sa.select(sketches.c.object_id, sketches.c.orders, sketches.c.sample)
+            query = query.where(sketches.c.kind == sketch.kind, sketches.c.size == sketch.size)
+            for row in tx.execute(query.order_by(sketches.c.object_id.desc()).limit(_MOST)):
+                shelf.add(row.object_id, Sketch(sketch.kind, sketch.size, row.orders, row.sample))
+        return self._shelves[place]
+
+
+def _allowed(tx: Transaction, object_id: int, found: list[int]) -> list[int]:
+    """Those that can be the base of an object: whole, and with less depth than it may have."""
+    limit = min(DEPTH, most_depth(tx, object_id))
+    allowed: set[int] = set()
+    for batch in batches(found):
+        whole = objects.c.id.in_(batch) & (objects.c.depth < limit)
+        whole &= ~sa.exists().where(damages.c.object_id == objects.c.id)
+        allowed.update(tx.execute(sa.select(objects.c.id).where(whole)).scalars())
+    return [each for each in found if each in allowed]
+
+
+def most_depth(tx: Transaction, object_id: int) -> int:
+    """The depth that an object may have, for those that are stored as differences to it."""
+    query = sa.select(sa.func.min(objects.c.depth)).join_from(bases, objects, objects.c.id == bases.c.object_id)
+    least = tx.execute(query.where(bases.c.base_id == object_id)).scalar_one()
+    return DEPTH if least is None else int(least) - 1
+
+
+def store(tx: Transaction, made: dict[int, Sketch]) -> None:
+    """Keep sketches, by the row ids of objects that have none yet; those that are not there any more are left out."""
+    for batch in batches(made):
+        here = set(tx.execute(sa.select(objects.c.id).where(objects.c.id.in_(batch))).scalars())
+        here -= set(tx.execute(sa.select(sketches.c.object_id).where(sketches.c.object_id.in_(batch))).scalars())
+        rows = [
+            {"object_id": each, "kind": s.kind, "size": s.size, "orders": s.orders, "sample": s.sample}
+            for each, s in made.items()
+            if each in here
+        ]
+        if rows:
+            tx.execute(sketches.insert(), rows)

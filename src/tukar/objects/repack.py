@@ -1,0 +1,304 @@
+"""Repacking: tensors that landed plain are encoded anew, as differences to their relatives where that is shorter.
+
+For each file in the order in which they came, and for each of its tensors:
+
+1. It is sketched, and its likely relatives are found among the sketches of all tensors (``relatives``).
+2. What it would take is tried on a few blocks: by itself, and as a difference to each of these.
+3. It is encoded into a new pack, as the shortest of these.
+
+Once a pack is full, and durable, all of it is read back and decoded, and compared with the objects' digests. Then, in
+one transaction, the objects move there. The old bytes stay for the grace period, so that who reads them goes on; gc
+frees them (``compaction``). What is left of a run that was cut off is a pack that nobody knows of, which is dropped.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Final
+
+import sqlalchemy as sa
+
+from tukar import formats
+from tukar.codecs import Codec, Coded, Delta, TensorView
+from tukar.database import Database, Transaction
+from tukar.errors import Corrupt, TukarError
+from tukar.objects import cutting, index, registration, relatives
+from tukar.objects.cache import BlockCache
+from tukar.objects.encoding import BLOCK_SIZE, Base
+from tukar.objects.freed import FreedMeanwhile
+from tukar.objects.index import StoredFile, location_of
+from tukar.objects.packing import drop_packs
+from tukar.objects.packs import CONTENT, Location, Record, object_hasher, read_footer
+from tukar.objects.reading import Blocks, FileReader, ObjectSource
+from tukar.objects.relatives import Relatives
+from tukar.objects.sketches import Sketch, sketch
+from tukar.objects.sources import SliceSource
+from tukar.objects.tables import damages, files, objects, parts, sketches
+from tukar.objects.writing import PackWriter
+from tukar.storage.base import Storage
+from tukar.types import ByteSource, TensorInfo
+
+PACK_SIZE: Final = 128 << 20
+_CACHE: Final = 16 << 20  # bytes of blocks: a tensor and its relatives are gone through several times
+_RELATIVES: Final = 2  # that are tried
+_TRIED: Final = 3  # blocks of a tensor that are
+_WORTH: Final = 0.98  # of the bytes as they are: below, encoding anew pays
+
+Progress = Callable[[int], None]
+"""Called with the number of raw bytes that have been dealt with since the last call. It may raise, to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repacked:
+    """What repacking did.
+
+    Attributes:
+        files: how many were dealt with.
+        tensors: how many were encoded anew.
+        before: bytes that these took.
+        after: bytes that they take now.
+    """
+
+    files: int = 0
+    tensors: int = 0
+    before: int = 0
+    after: int = 0
+
+    def __add__(self, other: Repacked) -> Repacked:
+        return Repacked(
+            self.files + other.files,
+            self.tensors + other.tensors,
+            self.before + other.before,
+            self.after + other.after,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensor:
+    """A tensor as it is stored now."""
+
+    id: int
+    location: Location
+    info: TensorInfo
+
+
+@dataclass(slots=True)
+class Repacker:
+    """Repacking of one database and storage, while both are in use. One at a time."""
+
+    database: Database
+    storage: Storage
+    now: float
+    on_progress: Progress = lambda _: None
+    pack_size: int = PACK_SIZE
+    _relatives: Relatives = field(init=False)
+    _blocks: Blocks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._relatives = Relatives(self.database)
+        self._blocks = Blocks(self.storage, BlockCache(_CACHE))
+
+    def run(self) -> Repacked:
+        """Repack every file that was not yet."""
+        done = Repacked()
+        while (file := self._next()) is not None:
+            done += self._repack(file)
+        return done
+
+    def _next(self) -> StoredFile | None:
+        query = sa.select(files).where(files.c.repacked_at.is_(None)).order_by(files.c.id).limit(1)
+        with self.database.read() as tx:
+            row = tx.execute(query).one_or_none()
+        return None if row is None else StoredFile(row.id, row.sha256, row.size, row.format)
+
+    def _repack(self, file: StoredFile) -> Repacked:
+        done = Repacked(files=1)
+        try:
+            tensors = self._tensors(file)
+        except TukarError:  # damaged: for check to report
+            tensors = []
+        while tensors:
+            batch = _Batch(self)
+            tensors = batch.take(tensors)
+            done += batch.finish()
+        with self.database.write() as tx:
+            tx.execute(files.update().where(files.c.id == file.id).values(repacked_at=self.now))
+        return done
+
+    def _tensors(self, file: StoredFile) -> list[_Tensor]:
+        """The tensors of a file that have not been looked at, each object once."""
+        reader = FileReader(self.database, self.storage, self._blocks.cache or BlockCache(0), file)
+        layout = formats.open_file(reader)
+        named = {(piece.start, piece.stop): piece.tensor for piece in cutting.pieces(layout, file.size) if piece.tensor}
+        query = (
+            sa.select(parts.c.start, parts.c.length, *objects.c)
+            .join_from(parts, objects, parts.c.object_id == objects.c.id)
+            .where(parts.c.file_id == file.id, objects.c.kind == CONTENT)
+            .where(~sa.exists().where(sketches.c.object_id == objects.c.id))
+            .where(~sa.exists().where(damages.c.object_id == objects.c.id))
+            .order_by(parts.c.start)
+        )
+        with self.database.read() as tx:
+            rows = tx.execute(query).all()
+        found: dict[int, _Tensor] = {}
+        for row in rows:
+            info = named.get((row.start, row.start + row.length))
+            if info is not None:
+                found.setdefault(row.id, _Tensor(row.id, location_of(row), info))
+        return list(found.values())
+
+    def source(self, object_id: int) -> tuple[Record, ByteSource]:
+        """A stored object, to be read wherever it is. FreedMeanwhile if it is not here any more."""
+
+        def locate() -> Location:
+            with self.database.read() as tx:
+                row = tx.execute(sa.select(objects).where(objects.c.id == object_id)).one_or_none()
+                if row is None:
+                    raise FreedMeanwhile
+                return index.with_bases(tx, [location_of(row)])[0]
+
+        return locate().record, ObjectSource(self._blocks, locate)
+
+    def choose(self, tensor: _Tensor, view: TensorView, made: Sketch) -> tuple[Codec, tuple[Base, ...]] | None:
+        """How it is encoded; None if it stays as it is."""
+        stored = tensor.location.record
+        best: tuple[float, Codec, tuple[Base, ...]] = (_WORTH * stored.stored_size / stored.size, Coded(), ())
+        chosen = None
+        candidates: list[tuple[Codec, tuple[Base, ...]]] = [(Coded(), ())]
+        for base_id in self._relatives.nearest(tensor.id, made, _RELATIVES):
+            try:
+                record, data = self.source(base_id)
+            except FreedMeanwhile:
+                continue
+            candidates.append((Delta(), (Base(record.digest, record.depth, data),)))
+        for codec, bases in candidates:
+            share = _tried(codec, view, bases)
+            if share < best[0]:
+                best, chosen = (share, codec, bases), (codec, bases)
+        return chosen
+
+    def note(self, object_id: int, made: Sketch) -> None:
+        """A tensor can be found as a relative from now on."""
+        self._relatives.add(object_id, made)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The tensors of one new pack."""
+
+    repacker: Repacker
+    _moved: list[tuple[_Tensor, Record]] = field(default_factory=list)
+    _sketches: dict[int, Sketch] = field(default_factory=dict)
+    _pack: PackWriter | None = None
+
+    def take(self, tensors: list[_Tensor]) -> list[_Tensor]:
+        """Encode tensors until a pack is full; returns those that are left."""
+        with ExitStack() as stack:
+            try:
+                for count, tensor in enumerate(tensors):
+                    if self._pack is not None and not self._pack.has_room(self.repacker.pack_size):
+                        return tensors[count:]
+                    self._take(tensor, stack)
+            except BaseException:
+                stack.push(self._abandon)
+                raise
+        return []
+
+    def _abandon(self, *_: object) -> None:
+        if self._pack is not None:
+            drop_packs(self.repacker.database, self.repacker.storage, [self._pack.id])
+
+    def _take(self, tensor: _Tensor, stack: ExitStack) -> None:
+        repacker = self.repacker
+        try:
+            _, data = repacker.source(tensor.id)
+            view = TensorView(data, tensor.info.dtype, tensor.info.shape)
+            made = sketch(view)
+            if made is not None:
+                self._sketches[tensor.id] = made
+                chosen = repacker.choose(tensor, view, made)
+                if chosen is not None:
+                    codec, bases = chosen
+                    record = self._open(stack).add(
+                        tensor.location.record.digest, CONTENT, codec, view, BLOCK_SIZE, bases
+                    )
+                    self._moved.append((tensor, record))
+                repacker.note(tensor.id, made)
+        except (FreedMeanwhile, Corrupt):
+            pass
+        repacker.on_progress(tensor.location.record.size)
+
+    def _open(self, stack: ExitStack) -> PackWriter:
+        if self._pack is None:
+            pack_id = secrets.token_hex(16)
+            with self.repacker.database.write() as tx:
+                registration.begin_pack(tx, pack_id, self.repacker.now)
+            self._pack = stack.enter_context(PackWriter(self.repacker.storage, pack_id))
+        return self._pack
+
+    def finish(self) -> Repacked:
+        """Compare what was written, and let the objects move there."""
+        repacker, pack = self.repacker, self._pack
+        if pack is not None:
+            try:
+                self._prove(pack)
+            except BaseException:
+                self._abandon()
+                raise
+        with repacker.database.write() as tx:
+            moved = self._move(tx, pack) if pack is not None else []
+            relatives.store(tx, self._sketches)
+        before = sum(tensor.location.record.stored_size for tensor, _ in moved)
+        return Repacked(0, len(moved), before, sum(record.stored_size for _, record in moved))
+
+    def _prove(self, pack: PackWriter) -> None:
+        """Corrupt unless all that was written decodes to what it is to be."""
+        repacker = self.repacker
+        if read_footer(repacker.storage, pack.id) != pack.records:
+            raise Corrupt(f"pack {pack.id} was not stored as it was written", hint="try again")
+        blocks = Blocks(repacker.storage)
+        for record in pack.records:
+            location = Location(pack.id, record)
+            source = ObjectSource(blocks, lambda location=location: self._with_bases(location))  # type: ignore[misc]
+            hasher = object_hasher(record.kind)
+            for block in record.blocks():
+                hasher.update(source.read(block.raw_start, block.raw_start + block.raw_size))
+                repacker.on_progress(0)
+            if hasher.digest() != record.digest:
+                raise Corrupt(f"object {record.digest} was not encoded as it is", hint="try again")
+
+    def _with_bases(self, location: Location) -> Location:
+        with self.repacker.database.read() as tx:
+            return index.with_bases(tx, [location])[0]
+
+    def _move(self, tx: Transaction, pack: PackWriter) -> list[tuple[_Tensor, Record]]:
+        registration.make_live(tx, pack.id, pack.size, pack.records, self.repacker.now)
+        return [
+            (tensor, record)
+            for tensor, record in self._moved
+            if registration.supersede(tx, tensor.id, tensor.location, Location(pack.id, record), self.repacker.now)
+        ]
+
+
+def _tried(codec: Codec, view: TensorView, bases: tuple[Base, ...]) -> float:
+    """About the share of its bytes that a tensor takes so."""
+    size = view.data.size
+    count = -(-size // BLOCK_SIZE)
+    starts = sorted({place * BLOCK_SIZE for place in (0, count // 2, max(count - 2, 0))}) if count > _TRIED else [0]
+    length = BLOCK_SIZE if count > _TRIED else size
+    total = 0
+    for start in starts:
+        window = TensorView(SliceSource(view.data, start, start + length), view.dtype, view.shape)
+        beside = [SliceSource(base.data, start, start + length) for base in bases]
+        meta, blocks = codec.encode(window, beside, BLOCK_SIZE)
+        total += sum(len(block) for block in blocks) + (len(meta) if count <= _TRIED else 0)
+    return total / (len(starts) * length)
+
+
+def pending(tx: Transaction) -> int:
+    """The raw bytes of files that were not repacked yet."""
+    query = sa.select(sa.func.coalesce(sa.func.sum(files.c.size), 0)).where(files.c.repacked_at.is_(None))
+    return int(tx.execute(query).scalar_one())
