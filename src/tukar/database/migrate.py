@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from tukar.database.connect import Database, Transaction
 from tukar.errors import Unsupported
 
-HEAD: Final = "0007"
+HEAD: Final = "0008"
 """The newest script of ``migrations``, known here so that a start that has nothing to do need not import Alembic."""
 
 _VERSION: Final = sa.table("alembic_version", sa.column("version_num", sa.Text))

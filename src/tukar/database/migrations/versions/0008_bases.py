@@ -1,7 +1,7 @@
 """Note which objects are stored as differences to others, and what their relatives are found by.
 
-Revision ID: 0007
-Revises: 0006
+Revision ID: 0008
+Revises: 0007
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Final
 import sqlalchemy as sa
 from alembic import op
 
-revision: Final = "0007"
-down_revision: Final = "0006"
+revision: Final = "0008"
+down_revision: Final = "0007"
 
 _ROW_ID: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
