@@ -40,6 +40,7 @@ class Config:
     gc_every: float = _setting(_DAY, "Seconds between garbage collections; 0 for none by itself.")
     upload_window: float = _setting(_DAY, "Seconds that uploads are kept for a commit to follow.")
     check_every: float = _setting(7 * _DAY, "Seconds between background checks of all stored bytes; 0 for none.")
+    repack_every: float = _setting(300.0, "Seconds between looks for models to encode anew; 0 for none by itself.")
     swap_pause: float = _setting(2.0, "Seconds until a swap that waits for the other hub is looked at again.")
     upload_limit: int = _setting(1 << 40, "Bytes of the largest file that the hub takes.")
     log_level: str = _setting("info", "How much is logged: debug, info, warning or error.")

@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "show": "Show what a repository holds: files and what storing them takes.",
     "check": "Read everything that is stored and compare it with its digests.",
     "gc": "Free what no repository needs.",
+    "repack": "Encode anew what was published plain.",
     "stats": "Show how much the hub holds, and what it takes to store it.",
     "user": "Add, list and remove users.",
     "token": "Make, list and revoke tokens.",

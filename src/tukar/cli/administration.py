@@ -79,6 +79,15 @@ class Administration(Protocol):
     def collect(self, grace: float | None, uploads: float | None, meter: Meter) -> Value:
         """Collect garbage; in seconds, or None for what the hub is set to."""
 
+    def repack_standing(self) -> Value:
+        """How far repacking is."""
+
+    def pause_repack(self, *, paused: bool) -> Value:
+        """Pause it, or let it go on; the same."""
+
+    def repack(self, meter: Meter) -> Value:
+        """Repack what is pending, and wait until nothing is, or it is paused."""
+
 
 @contextmanager
 def administration(data: Path | None) -> Iterator[Administration]:

@@ -19,7 +19,7 @@ from tukar.server.info import date
 from tukar.server.peers import keys_value, look_value, peer_value, peers_value
 from tukar.signing import Fingerprint
 from tukar.types import RepoId, RepoType
-from tukar.usecases import accounts, describe, keys, peer, stats
+from tukar.usecases import accounts, describe, keys, peer, repacking, stats
 from tukar.usecases.check import check, stored_bytes
 from tukar.usecases.collect import collect
 
@@ -143,6 +143,19 @@ class OnFolder:
         waited = settings.gc_grace if grace is None else grace
         window = settings.upload_window if uploads is None else uploads
         return asdict(collect(self.hub.services, waited, window))
+
+    def repack_standing(self) -> Value:
+        """As Administration."""
+        return asdict(repacking.standing(self.hub.services, self.identity))
+
+    def pause_repack(self, *, paused: bool) -> Value:
+        """As Administration."""
+        return asdict(repacking.pause(self.hub.services, self.identity, paused=paused))
+
+    def repack(self, meter: Meter) -> Value:
+        """As Administration."""
+        meter.total(self.repack_standing()["pending_bytes"])
+        return {**asdict(repacking.run(self.hub.services, meter.advance)), **self.repack_standing()}
 
 
 @contextmanager

@@ -124,6 +124,24 @@ class OverHttp:
         # Less than nothing, if more was pushed meanwhile.
         return {**counts, "freed_bytes": found.number("freed_bytes", least=-(1 << 63))}
 
+    def repack_standing(self) -> Value:
+        """As Administration."""
+        return _standing(self._remote.get(f"{_API}/repack").fields())
+
+    def pause_repack(self, *, paused: bool) -> Value:
+        """As Administration."""
+        return _standing(self._post("repack", {"paused": paused}))
+
+    def repack(self, meter: Meter) -> Value:
+        """As Administration."""
+        done = dict.fromkeys(_REPACKED, 0)
+        while True:  # one that was under way may have been about to end
+            found = _numbers(self._job("repack", {}, meter), *_REPACKED)
+            done = {name: done[name] + found[name] for name in _REPACKED}
+            standing = self.repack_standing()
+            if standing["paused"] or not standing["pending_files"]:
+                return {**done, **standing}
+
     def _post(self, path: str, value: Any) -> Fields:
         return self._remote.request("POST", f"{_API}/{path}", json=value, repeatable=False).fields()
 
@@ -161,6 +179,13 @@ def _report(job: Fields, meter: Meter) -> None:
     if "total" in progress:
         meter.total(progress.number("total"))
         meter.at(progress.number("done"))
+
+
+_REPACKED: Final = ("files", "tensors", "before", "after")
+
+
+def _standing(found: Fields) -> Value:
+    return {**_numbers(found, "pending_files", "pending_bytes"), "paused": found.value.get("paused") is True}
 
 
 def _texts(found: Fields, *names: str) -> dict[str, str]:

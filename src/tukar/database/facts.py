@@ -17,3 +17,8 @@ def put(tx: Transaction, name: str, value: str) -> None:
     """Set a fact."""
     if tx.execute(settings.update().where(settings.c.key == name).values(value=value)).rowcount == 0:
         tx.execute(settings.insert().values(key=name, value=value))
+
+
+def drop(tx: Transaction, name: str) -> None:
+    """Forget a fact, if there is one of that name."""
+    tx.execute(settings.delete().where(settings.c.key == name))

@@ -24,6 +24,7 @@ from tukar.objects import holds, stream
 from tukar.objects.arrivals import Arrivals, Incomplete
 from tukar.objects.assembly import Assembly
 from tukar.objects.index import Location
+from tukar.objects.reading import Blocks
 from tukar.objects.scopes import Scope, frames_within, ids_within, locate_within
 from tukar.objects.stream import Start
 from tukar.storage.base import Storage
@@ -50,9 +51,9 @@ class LocalStore:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A stream of objects, and its length in bytes."""
+    """A stream of objects, and its length in bytes; None where that shows only as it is made."""
 
-    size: int
+    size: int | None
     pieces: Pieces
 
 
@@ -77,10 +78,14 @@ class LocalSource:
         with self.store.database.read() as tx:
             sizes = frames_within(tx, wanted, self.scope)
         _require(wanted, sizes)
-        size = sum(sizes[digest] for digest in wanted)
+        pieces = stream.send(Blocks(self.store.storage), _Locator(self, wanted), wanted, start)
+        known = [size for size in sizes.values() if size is not None]
+        if len(known) < len(sizes):
+            return Given(None, pieces)
+        size = sum(known)
         if start is not None and wanted:
             size -= self._skipped(wanted[0], start)
-        return Given(size, stream.send(self.store.storage, _Locator(self, wanted), wanted, start))
+        return Given(size, pieces)
 
     def _skipped(self, digest: Digest, start: Start) -> int:
         record = self.locate([digest])[digest].record

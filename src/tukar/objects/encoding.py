@@ -8,6 +8,7 @@ from typing import Final
 
 from tukar.codecs.base import Codec, TensorView
 from tukar.codecs.choose import choose
+from tukar.codecs.context import Coded, Delta, dtype_of
 from tukar.codecs.raw import Raw
 from tukar.errors import Corrupt
 from tukar.objects.packs import BLOCK, CONTENT, MAX_META, Record
@@ -107,7 +108,18 @@ def encoded(
     digest: Digest, kind: int, tensor: TensorView, block_size: int = BLOCK_SIZE
 ) -> tuple[Record, Iterator[bytes]]:
     """An object as it lands: its record, with offset 0, and its blocks. A large one is gone through twice."""
-    codec = codec_for(tensor, block_size)
+    return _encoded(digest, kind, codec_for(tensor, block_size), tensor, block_size)
+
+
+def encoded_alone(stored: Record, data: ByteSource) -> tuple[Record, Iterator[bytes]]:
+    """An object that is stored as a difference, encoded by itself: what encodes it knows its elements from there."""
+    tensor = TensorView(data, dtype_of(stored.meta) if stored.codec == Delta.id else None)
+    return _encoded(stored.digest, stored.kind, Coded(), tensor, stored.block_size)
+
+
+def _encoded(
+    digest: Digest, kind: int, codec: Codec, tensor: TensorView, block_size: int
+) -> tuple[Record, Iterator[bytes]]:
     first = Encoding(digest, kind, codec, tensor, block_size)
     if tensor.data.size <= _KEPT:
         kept = list(first.blocks())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
 
@@ -16,7 +16,7 @@ from tukar.objects.proof import Proof
 from tukar.objects.reading import read_object
 from tukar.objects.tables import objects, packs
 from tukar.storage.base import Storage
-from tukar.types import Manifest
+from tukar.types import Digest, Manifest
 
 
 def rebuild_index(database: Database, storage: Storage, now: float) -> Iterator[Finding]:
@@ -26,10 +26,14 @@ def rebuild_index(database: Database, storage: Storage, now: float) -> Iterator[
     are placed where they are. Each file is put together, and its sha256 compared. Repositories are not part of the
     index: they are in the database alone. Files that no repository needs are freed by gc after the grace period.
 
+    An object that is stored as a difference is registered once its bases are: those with the least depth first, for a
+    base has less. Of an object that lies in several packs, as after repacking, the plainest copy is taken that can be.
+
     Only for who knows that no landing and no gc is under way.
     """
     present = {pack_id: stat.size for stat in storage.list(PREFIX) if (pack_id := pack_id_of(stat.key))}
     found: list[Location] = []
+    differences: list[Location] = []
     for pack_id, size in present.items():
         try:
             records = read_footer(storage, pack_id)
@@ -38,9 +42,12 @@ def rebuild_index(database: Database, storage: Storage, now: float) -> Iterator[
             continue
         with database.write() as tx:
             if _make_live(tx, pack_id, size, records, now):
-                registration.add_objects(tx, pack_id, records)
-                _place(tx, pack_id, records, present)
+                plain = [record for record in records if not record.bases]
+                registration.add_objects(tx, pack_id, plain)
+                _place(tx, pack_id, plain, present)
+                differences += [Location(pack_id, record) for record in records if record.bases]
         found += [Location(pack_id, record) for record in records if record.kind == MANIFEST]
+    yield from _add_differences(database, differences, present)
     for location in found:
         yield from _add_file(database, storage, location, now)
 
@@ -63,8 +70,28 @@ def _place(tx: Transaction, pack_id: str, records: Sequence[Record], present: Co
         query = sa.select(objects.c.digest, objects.c.pack_id).where(objects.c.digest.in_(wanted))
         for digest, where in tx.execute(query).all():
             if where not in present:
-                row = index.object_row(pack_id, wanted[bytes(digest)])
-                tx.execute(objects.update().where(objects.c.digest == digest).values(row))
+                record = wanted[bytes(digest)]
+                row = index.object_row(pack_id, record)
+                moved = objects.update().where(objects.c.digest == digest).values(row).returning(objects.c.id)
+                registration.keep_bases(tx, int(tx.execute(moved).scalar_one()), record)
+
+
+def _add_differences(database: Database, differences: Iterable[Location], present: Container[str]) -> Iterator[Finding]:
+    lost: dict[Digest, Finding] = {}
+    for location in sorted(differences, key=lambda each: each.record.depth):
+        record, pack_id = location.record, location.pack_id
+        try:
+            with database.write() as tx:
+                registration.add_objects(tx, pack_id, [record])
+                _place(tx, pack_id, [record], present)
+            lost.pop(record.digest, None)
+        except FreedMeanwhile:
+            with database.read() as tx:
+                known = index.locate_ids(tx, [record.digest])
+            if not known:
+                told = f"pack {pack_id}: object {record.digest} is a difference to what is in no pack that can be read"
+                lost[record.digest] = Finding(told)
+    yield from lost.values()
 
 
 def _add_file(database: Database, storage: Storage, location: Location, now: float) -> Iterator[Finding]:

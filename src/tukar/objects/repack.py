@@ -22,7 +22,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from tukar import formats
-from tukar.codecs import Codec, Coded, Delta, TensorView
+from tukar.codecs.base import Codec, TensorView
+from tukar.codecs.context import Coded, Delta
 from tukar.database import Database, Transaction
 from tukar.errors import Corrupt, TukarError
 from tukar.objects import cutting, index, registration, relatives
@@ -87,12 +88,17 @@ class _Tensor:
 
 @dataclass(slots=True)
 class Repacker:
-    """Repacking of one database and storage, while both are in use. One at a time."""
+    """Repacking of one database and storage, while both are in use. One at a time.
+
+    Attributes:
+        goes_on: asked before each tensor; if not, what was encoded is kept, and the run ends.
+    """
 
     database: Database
     storage: Storage
     now: float
     on_progress: Progress = lambda _: None
+    goes_on: Callable[[], bool] = lambda: True
     pack_size: int = PACK_SIZE
     _relatives: Relatives = field(init=False)
     _blocks: Blocks = field(init=False)
@@ -102,9 +108,9 @@ class Repacker:
         self._blocks = Blocks(self.storage, BlockCache(_CACHE))
 
     def run(self) -> Repacked:
-        """Repack every file that was not yet."""
+        """Repack every file that was not yet, as long as it goes on."""
         done = Repacked()
-        while (file := self._next()) is not None:
+        while self.goes_on() and (file := self._next()) is not None:
             done += self._repack(file)
         return done
 
@@ -115,7 +121,7 @@ class Repacker:
         return None if row is None else StoredFile(row.id, row.sha256, row.size, row.format)
 
     def _repack(self, file: StoredFile) -> Repacked:
-        done = Repacked(files=1)
+        done = Repacked()
         try:
             tensors = self._tensors(file)
         except TukarError:  # damaged: for check to report
@@ -124,9 +130,11 @@ class Repacker:
             batch = _Batch(self)
             tensors = batch.take(tensors)
             done += batch.finish()
+            if not self.goes_on():
+                return done
         with self.database.write() as tx:
             tx.execute(files.update().where(files.c.id == file.id).values(repacked_at=self.now))
-        return done
+        return done + Repacked(files=1)
 
     def _tensors(self, file: StoredFile) -> list[_Tensor]:
         """The tensors of a file that have not been looked at, each object once."""
@@ -199,7 +207,8 @@ class _Batch:
         with ExitStack() as stack:
             try:
                 for count, tensor in enumerate(tensors):
-                    if self._pack is not None and not self._pack.has_room(self.repacker.pack_size):
+                    is_full = self._pack is not None and not self._pack.has_room(self.repacker.pack_size)
+                    if is_full or not self.repacker.goes_on():
                         return tensors[count:]
                     self._take(tensor, stack)
             except BaseException:
@@ -298,7 +307,8 @@ def _tried(codec: Codec, view: TensorView, bases: tuple[Base, ...]) -> float:
     return total / (len(starts) * length)
 
 
-def pending(tx: Transaction) -> int:
-    """The raw bytes of files that were not repacked yet."""
-    query = sa.select(sa.func.coalesce(sa.func.sum(files.c.size), 0)).where(files.c.repacked_at.is_(None))
-    return int(tx.execute(query).scalar_one())
+def pending(tx: Transaction) -> tuple[int, int]:
+    """How many files were not repacked yet, and their raw bytes."""
+    query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(files.c.size), 0))
+    row = tx.execute(query.where(files.c.repacked_at.is_(None))).one()
+    return int(row[0]), int(row[1])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import sqlalchemy as sa
 
 from tukar.database import Transaction
-from tukar.objects.index import Location, batches, location_of
+from tukar.objects.index import Location, batches, location_of, with_bases
 from tukar.objects.packs import RECORD
 from tukar.objects.tables import damages, files, objects, parts
 from tukar.types import Digest
@@ -21,8 +21,8 @@ def locate_within(tx: Transaction, digests: Iterable[Digest], scope: Scope) -> d
     found: dict[Digest, Location] = {}
     query = sa.select(objects).where(_needed(scope), ~_damaged())
     for batch in batches(digests):
-        for row in tx.execute(query.where(objects.c.digest.in_(batch))):
-            found[Digest(row.digest)] = location_of(row)
+        here = [location_of(row) for row in tx.execute(query.where(objects.c.digest.in_(batch)))]
+        found.update((location.record.digest, location) for location in with_bases(tx, here))
     return found
 
 
@@ -35,14 +35,15 @@ def ids_within(tx: Transaction, digests: Iterable[Digest], scope: Scope) -> dict
     return found
 
 
-def frames_within(tx: Transaction, digests: Iterable[Digest], scope: Scope) -> dict[Digest, int]:
-    """The same with the bytes that each takes in a stream."""
-    found: dict[Digest, int] = {}
+def frames_within(tx: Transaction, digests: Iterable[Digest], scope: Scope) -> dict[Digest, int | None]:
+    """The same with the bytes that each takes in a stream; None for those that are encoded anew as they are sent."""
+    found: dict[Digest, int | None] = {}
     columns = objects.c
     size = columns.stored_size + sa.func.length(columns.meta) + sa.func.length(columns.blocks) + RECORD.size
-    query = sa.select(columns.digest, size.label("frame")).where(_needed(scope), ~_damaged())
+    query = sa.select(columns.digest, columns.depth, size.label("frame")).where(_needed(scope), ~_damaged())
     for batch in batches(digests):
-        found.update((Digest(row.digest), int(row.frame)) for row in tx.execute(query.where(columns.digest.in_(batch))))
+        for row in tx.execute(query.where(columns.digest.in_(batch))):
+            found[Digest(row.digest)] = None if row.depth else int(row.frame)
     return found
 
 

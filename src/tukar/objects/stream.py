@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tukar.errors import Corrupt, NotFound, Unavailable
+from tukar.objects.encoding import encoded_alone
 from tukar.objects.packs import MAX_FOOTER, RECORD, Block, Fixed, Location, Record, key
+from tukar.objects.reading import Blocks, ObjectSource
 from tukar.storage.base import Storage
 from tukar.types import Digest
 
@@ -56,21 +58,40 @@ def name(record: Record) -> Digest:
     return Digest.of(header(record))
 
 
-def send(storage: Storage, locate: Locate, wanted: Iterable[Digest], start: Start | None = None) -> Iterator[bytes]:
+def send(blocks: Blocks, locate: Locate, wanted: Iterable[Digest], start: Start | None = None) -> Iterator[bytes]:
     """The frames of the wanted objects, in pieces of about a block, each block compared with its digest.
+
+    What is stored as a difference is sent by itself: whoever gets it may not have its bases.
 
     NotFound where an object is not stored; Corrupt where one is damaged.
     """
-    return gathered(_frames(storage, locate, wanted, start))
+    return gathered(_frames(blocks, locate, wanted, start))
 
 
-def _frames(storage: Storage, locate: Locate, wanted: Iterable[Digest], start: Start | None) -> Iterator[bytes]:
+def _frames(blocks: Blocks, locate: Locate, wanted: Iterable[Digest], start: Start | None) -> Iterator[bytes]:
     for digest in wanted:
         location = locate(digest)
-        at = skipped(location.record, start)
+        if location.record.bases:
+            yield from _alone(blocks, locate, location, start)
+        else:
+            at = skipped(location.record, start)
+            yield header(location.record, at)
+            yield from _stored(blocks.storage, locate, location, at)
         start = None
-        yield header(location.record, at)
-        yield from _stored(storage, locate, location, at)
+
+
+def _alone(blocks: Blocks, locate: Locate, location: Location, start: Start | None) -> Iterator[bytes]:
+    """The frame of an object that is decoded, and encoded by itself; always in the same way, so that it can go on."""
+    digest = location.record.digest
+    source = ObjectSource(blocks, lambda: locate(digest))
+    record, stored = encoded_alone(location.record, source)
+    at = skipped(record, start)
+    yield header(record, at)
+    sent = 0
+    for block in stored:
+        if sent + len(block) > at:
+            yield bytes(block[max(0, at - sent) :])
+        sent += len(block)
 
 
 def skipped(record: Record, start: Start | None) -> int:

@@ -19,10 +19,10 @@ from tukar.objects.sizes import FileSize, Totals
 from tukar.server import checks
 from tukar.server.info import date
 from tukar.server.requests import boolean, fields, hub, identity, param, repo_id, text, with_json
-from tukar.usecases import accounts, stats
+from tukar.usecases import accounts, repacking, stats
 from tukar.usecases.accounts import require_admin
 
-_JOBS: Final = ("check", "gc")
+_JOBS: Final = ("check", "gc", "repack")
 
 
 def ready(_: Request) -> Response:
@@ -121,6 +121,17 @@ def totals_value(found: Totals) -> dict[str, Any]:
     }
 
 
+def repack_standing(request: Request) -> Response:
+    """How far repacking is."""
+    return JSONResponse(asdict(repacking.standing(hub(request).services, identity(request))))
+
+
+def pause_repack(request: Request, value: Any) -> Response:
+    """Pause repacking, or let it go on."""
+    paused = boolean(fields(value).get("paused"), "paused")
+    return JSONResponse(asdict(repacking.pause(hub(request).services, identity(request), paused=paused)))
+
+
 def submit_job(request: Request, value: Any) -> Response:
     """Start a check or a garbage collection; its state is at the address of the job."""
     require_admin(identity(request))
@@ -179,6 +190,8 @@ routes = [
     Route(f"{_API}/users/{{user}}/tokens/{{token}}", revoke_token, methods=["DELETE"]),
     Route(f"{_API}/stats", totals),
     Route(f"{_API}/{{type:kind}}/{{namespace}}/{{name}}/sizes/{{revision}}", sizes),
+    Route(f"{_API}/repack", repack_standing),
+    Route(f"{_API}/repack", with_json(pause_repack, check=checks.administrator), methods=["POST"]),
     Route(f"{_API}/jobs", with_json(submit_job, check=checks.administrator), methods=["POST"]),
     Route(f"{_API}/jobs/{{job:int}}", get_job),
     Route(f"{_API}/jobs/{{job:int}}", cancel_job, methods=["DELETE"]),

@@ -45,16 +45,17 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
 
 
 class PiecesResponse(Response):
-    """A body of known length, taken from an iterator in a thread while the piece before is being sent.
+    """A body, taken from an iterator in a thread while the piece before is being sent.
 
     An error before the first piece is answered as any other; after that the connection is cut, so that the client does
     not take a part for the whole. When the client leaves, nothing more is read.
     """
 
     def __init__(
-        self, pieces: Pieces, length: int, status_code: int = 200, headers: dict[str, str] | None = None
+        self, pieces: Pieces, length: int | None, status_code: int = 200, headers: dict[str, str] | None = None
     ) -> None:
-        super().__init__(None, status_code, {**(headers or {}), "Content-Length": str(length)})
+        known = {} if length is None else {"Content-Length": str(length)}
+        super().__init__(None, status_code, {**(headers or {}), **known})
         self._pieces = (piece for piece in pieces if len(piece))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""What a hub does by itself: check what it stores, collect garbage."""
+"""What a hub does by itself: check what it stores, collect garbage, encode anew what came plain."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tukar.jobs.context import JobContext
 from tukar.jobs.runner import Handler
 from tukar.jobs.schedule import Every
 from tukar.jobs.values import Json
-from tukar.usecases import peer
+from tukar.usecases import peer, repacking
 from tukar.usecases.check import check, stored_bytes
 from tukar.usecases.collect import collect
 from tukar.usecases.services import Services
@@ -24,7 +24,7 @@ from tukar.usecases.swap_steps import JOB as SWAP
 
 CHECK: Final = "check"
 GC: Final = "gc"
-AT_ONCE: Final[Mapping[str, int]] = {CHECK: 1, GC: 1, peer.FOLLOW: 1, SWAP: 4}
+AT_ONCE: Final[Mapping[str, int]] = {CHECK: 1, GC: 1, repacking.JOB: 1, peer.FOLLOW: 1, SWAP: 4}
 """Jobs of a kind at a time. Each has a thread, so that no kind waits for another: peers may be slow."""
 _FAULTS_KEPT: Final = 200
 _LONGEST: Final = 1e12
@@ -48,18 +48,21 @@ def handlers(services: Services, config: Config) -> Mapping[str, Handler]:
         with upkeep:
             return asdict(collect(services, grace, window))
 
+    def run_repack(context: JobContext) -> Json:  # beside the others: it can take days
+        return repacking.drive(services, context)
+
     def run_swap(context: JobContext) -> Json:
         return drive_in_turn(services, partial(meet, checkpoint=context.checkpoint), context, turns, config.swap_pause)
 
     def run_follow(context: JobContext) -> Json:
         return peer.follow_all(services, context)
 
-    return {CHECK: run_check, GC: run_gc, SWAP: run_swap, peer.FOLLOW: run_follow}
+    return {CHECK: run_check, GC: run_gc, repacking.JOB: run_repack, SWAP: run_swap, peer.FOLLOW: run_follow}
 
 
 def recurring(config: Config) -> list[Every]:
     """What is done again and again, and how often; a period of 0 is never."""
-    wanted = ((CHECK, config.check_every), (GC, config.gc_every))
+    wanted = ((CHECK, config.check_every), (GC, config.gc_every), (repacking.JOB, config.repack_every))
     return [Every(kind, period) for kind, period in wanted if period > 0]
 
 

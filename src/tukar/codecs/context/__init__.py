@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tukar.codecs.base import Buffer, Need, TensorView
-from tukar.codecs.context.elements import kind_of
+from tukar.codecs.context.elements import KINDS, kind_of
 from tukar.errors import Corrupt, Invalid
 from tukar.types import ByteSource
 
@@ -41,6 +41,11 @@ class Coded:
         if needed:
             raise Corrupt("a tensor that is coded by itself has no base")
         return coding.decode(meta, data, start, size, None)
+
+
+def dtype_of(meta: bytes) -> str | None:
+    """A dtype with elements like those that a meta of these codecs speaks of; None if it speaks of none."""
+    return next((dtype for dtype, kind in KINDS.items() if meta[1:2] == bytes([kind.code])), None)
 
 
 class Delta:
