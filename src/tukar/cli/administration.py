@@ -73,6 +73,9 @@ class Administration(Protocol):
     def stats(self) -> Value:
         """What the whole hub holds."""
 
+    def encodings(self, repo: RepoId, revision: str) -> Value:
+        """How a revision of a repository is stored: its files, and their tensors."""
+
     def check(self, meter: Meter) -> Value:
         """Read and compare everything that is stored."""
 

@@ -14,7 +14,7 @@ from tukar.catalog.values import Commit, Identity, Repository, Role
 from tukar.cli.administration import Value
 from tukar.cli.output import Meter
 from tukar.hub import Hub, open_hub
-from tukar.server.admin import size_value, token_value, totals_value, user_value
+from tukar.server.admin import encodings_value, size_value, token_value, totals_value, user_value
 from tukar.server.info import date
 from tukar.server.peers import keys_value, look_value, peer_value, peers_value
 from tukar.signing import Fingerprint
@@ -122,6 +122,11 @@ class OnFolder:
     def stats(self) -> Value:
         """As Administration."""
         return totals_value(stats.totals(self.hub.services))
+
+    def encodings(self, repo: RepoId, revision: str) -> Value:
+        """As Administration."""
+        services = self.hub.services
+        return encodings_value(services, self.identity, stats.repository_sizes(services, self.identity, repo, revision))
 
     def check(self, meter: Meter) -> Value:
         """As Administration."""

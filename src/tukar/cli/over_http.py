@@ -108,7 +108,17 @@ class OverHttp:
     def stats(self) -> Value:
         """As Administration."""
         found = self._remote.get(f"{_API}/stats").fields()
-        return _numbers(found, "files", "raw_bytes", "objects", "object_bytes", "stored_bytes")
+        return _numbers(found, "files", "raw_bytes", "objects", "object_bytes", "stored_bytes", "disk_bytes")
+
+    def encodings(self, repo: RepoId, revision: str) -> Value:
+        """As Administration."""
+        path = f"{_API}{repo_path(repo).removeprefix('/api')}/encodings/{quoted(revision)}"
+        found = self._remote.get(path).fields()
+        files = [
+            {**_cost(item), "tensors": [_tensor(each) for each in item.items("tensors")]}
+            for item in found.items("files")
+        ]
+        return {**_texts(found, "id", "sha"), **_numbers(found, *_COSTS), "files": files}
 
     def check(self, meter: Meter) -> Value:
         """As Administration."""
@@ -179,6 +189,23 @@ def _report(job: Fields, meter: Meter) -> None:
     if "total" in progress:
         meter.total(progress.number("total"))
         meter.at(progress.number("done"))
+
+
+_COSTS: Final = ("raw_bytes", "stored_bytes", "shared_bytes")
+
+
+def _cost(found: Fields) -> Value:
+    return {**_texts(found, "path", "sha256"), **_numbers(found, *_COSTS)}
+
+
+def _tensor(found: Fields) -> Value:
+    parent = found.inner("parent")
+    return {
+        **_texts(found, "name", "dtype", "encoding"),
+        "shape": found.value.get("shape"),
+        **_numbers(found, "raw_bytes", "stored_bytes"),
+        "parent": dict(_texts(parent, "repository", "tensor")) if parent.value else None,
+    }
 
 
 _REPACKED: Final = ("files", "tensors", "before", "after")

@@ -1,34 +1,78 @@
-"""``tukar stats``: what the hub holds."""
+"""``tukar stats``: what the hub, or a repository, holds, and what it takes to store it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import click
 
 from tukar.cli import options
-from tukar.cli.administration import administration
-from tukar.cli.output import Output, Table, size_text
+from tukar.cli.administration import Value, administration
+from tukar.cli.output import Output, Table, counted, size_text
+from tukar.types import RepoType
 
 
 @click.command()
+@click.argument("repository", required=False)
+@click.option("--revision", default="main", show_default=True, help="A branch or a commit id of REPOSITORY.")
+@options.type_option
 @options.data_option
 @options.json_option
-def stats(data: Path | None, output: Output) -> None:
-    """Show how much the hub holds, and what it takes to store it. For administrators.
+def stats(repository: str | None, revision: str, kind: RepoType, data: Path | None, output: Output) -> None:
+    """Show how much the hub holds, and what it takes to store it; of a REPOSITORY, file by file.
+
+    For administrators; a REPOSITORY for whoever may read it. "alone" is what a file adds to what is stored of others.
 
     \b
     Examples:
       tukar stats
-      tukar stats --json --data ./my-hub
+      tukar stats acme/child
+      tukar stats acme/child --json
     """
     with administration(data) as hub:
-        found = hub.stats()
+        found = hub.stats() if repository is None else hub.encodings(options.repo_id(repository, kind), revision)
+    output.show(found, *(_whole(found) if repository is None else _one(found)))
+
+
+def _whole(found: Value) -> list[Table]:
     rows = [
         ("files", str(found["files"])),
         ("their size, as they were pushed", size_text(found["raw_bytes"])),
         ("distinct objects (tensors and the like)", str(found["objects"])),
         ("their size, as they are stored", size_text(found["object_bytes"])),
-        ("taken from the storage", size_text(found["stored_bytes"])),
+        ("needed of the storage", size_text(found["stored_bytes"])),
+        ("taken from the storage now", size_text(found["disk_bytes"])),
     ]
-    output.show(found, Table(("", ">"), rows))
+    return [Table(("", ">"), rows)]
+
+
+def _one(found: Value) -> list[str | Table]:
+    rows = [_row(file["path"], file) for file in found["files"]]
+    if len(rows) > 1:
+        rows.append(_row(counted(len(rows), "file"), found))
+    tensors = [tensor for file in found["files"] for tensor in file["tensors"]]
+    told: list[str | Table] = [Table(("file", ">size", ">alone", ">of it", ">shared"), rows)]
+    if tensors:
+        told += ["", Table(("tensors", ">", ">size", ">stored", ">of it"), _encodings(tensors))]
+    parents = Counter(tensor["parent"]["repository"] for tensor in tensors if tensor["parent"])
+    told += [f"{counted(count, 'tensor')} stored as differences to {name}" for name, count in parents.most_common(5)]
+    return told
+
+
+def _row(name: str, cost: Value) -> tuple[str, ...]:
+    sizes = (size_text(cost["raw_bytes"]), size_text(cost["stored_bytes"]))
+    return (name, *sizes, _share(cost["stored_bytes"], cost["raw_bytes"]), size_text(cost["shared_bytes"]))
+
+
+def _encodings(tensors: list[Value]) -> list[tuple[str, ...]]:
+    rows = []
+    for encoding in sorted({tensor["encoding"] for tensor in tensors}):
+        some = [tensor for tensor in tensors if tensor["encoding"] == encoding]
+        raw, stored = (sum(tensor[name] for tensor in some) for name in ("raw_bytes", "stored_bytes"))
+        rows.append((encoding, str(len(some)), size_text(raw), size_text(stored), _share(stored, raw)))
+    return rows
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else ""

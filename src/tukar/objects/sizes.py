@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from tukar.database import Transaction
 from tukar.objects import index
+from tukar.objects.packs import COUNT, HEADER, RECORD, TRAILER
 from tukar.objects.tables import files, objects, packs, parts
 
 
@@ -36,13 +37,15 @@ class Totals:
         raw: of all files, as they were pushed.
         objects: how many there are.
         stored: of all objects, as they are stored.
-        packs: of all packs: what the storage holds on disk.
+        needed: of the packs, once what nothing needs is gone from them: what was freed, and what was superseded.
+        packs: of all packs: what the storage holds now.
     """
 
     files: int
     raw: int
     objects: int
     stored: int
+    needed: int
     packs: int
 
 
@@ -78,4 +81,10 @@ def totals(tx: Transaction) -> Totals:
         row = tx.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(column), 0))).one()
         return int(row[0]), int(row[1])
 
-    return Totals(*count_and_sum(files.c.size), *count_and_sum(objects.c.stored_size), count_and_sum(packs.c.size)[1])
+    counts = (*count_and_sum(files.c.size), *count_and_sum(objects.c.stored_size))
+    pack_count, pack_bytes = count_and_sum(packs.c.size)
+    c = objects.c
+    described = sum(sa.func.coalesce(sa.func.length(each), 0) for each in (c.meta, c.blocks, c.bases)) + RECORD.size
+    records = int(tx.execute(sa.select(sa.func.coalesce(sa.func.sum(described), 0)).select_from(objects)).scalar_one())
+    around = len(HEADER) + COUNT.size + TRAILER.size
+    return Totals(*counts, min(counts[3] + records + pack_count * around, pack_bytes), pack_bytes)

@@ -21,6 +21,10 @@ from tukar.server.info import date
 from tukar.server.requests import boolean, fields, hub, identity, param, repo_id, text, with_json
 from tukar.usecases import accounts, repacking, stats
 from tukar.usecases.accounts import require_admin
+from tukar.usecases.encodings import Encoded
+from tukar.usecases.encodings import encodings as tensors
+from tukar.usecases.services import Services
+from tukar.usecases.stats import RepositorySizes
 
 _JOBS: Final = ("check", "gc", "repack")
 
@@ -117,7 +121,40 @@ def totals_value(found: Totals) -> dict[str, Any]:
         "raw_bytes": found.raw,
         "objects": found.objects,
         "object_bytes": found.stored,
-        "stored_bytes": found.packs,
+        "stored_bytes": found.needed,
+        "disk_bytes": found.packs,
+    }
+
+
+def encodings(request: Request) -> Response:
+    """The files of a revision with what they cost, and how each of their tensors is stored."""
+    services, who = hub(request).services, identity(request)
+    found = stats.repository_sizes(services, who, repo_id(request), param(request, "revision"))
+    return JSONResponse(encodings_value(services, who, found))
+
+
+def encodings_value(services: Services, who: Identity, found: RepositorySizes) -> dict[str, Any]:
+    """How a revision is stored, as JSON."""
+    files = [
+        size_value(entry, size)
+        | {"tensors": [tensor_value(each) for each in tensors(services, who, entry.sha256 or "")]}
+        for entry, size in found.files
+    ]
+    total = {name: sum(file[name] for file in files) for name in ("raw_bytes", "stored_bytes", "shared_bytes")}
+    return {"id": str(found.repository), "sha": found.commit.oid, **total, "files": files}
+
+
+def tensor_value(found: Encoded) -> dict[str, Any]:
+    """How a tensor is stored, as JSON."""
+    parent = found.parent and {"repository": found.parent.repository, "tensor": found.parent.tensor}
+    return {
+        "name": found.tensor.name,
+        "dtype": found.tensor.dtype,
+        "shape": list(found.tensor.shape),
+        "raw_bytes": found.tensor.nbytes,
+        "stored_bytes": found.stored,
+        "encoding": found.encoding,
+        "parent": parent,
     }
 
 
@@ -190,6 +227,7 @@ routes = [
     Route(f"{_API}/users/{{user}}/tokens/{{token}}", revoke_token, methods=["DELETE"]),
     Route(f"{_API}/stats", totals),
     Route(f"{_API}/{{type:kind}}/{{namespace}}/{{name}}/sizes/{{revision}}", sizes),
+    Route(f"{_API}/{{type:kind}}/{{namespace}}/{{name}}/encodings/{{revision}}", encodings),
     Route(f"{_API}/repack", repack_standing),
     Route(f"{_API}/repack", with_json(pause_repack, check=checks.administrator), methods=["POST"]),
     Route(f"{_API}/jobs", with_json(submit_job, check=checks.administrator), methods=["POST"]),
