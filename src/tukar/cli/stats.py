@@ -66,7 +66,7 @@ def _row(name: str, cost: Value) -> tuple[str, ...]:
 
 
 def _encodings(tensors: list[Value]) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for encoding in sorted({tensor["encoding"] for tensor in tensors}):
         some = [tensor for tensor in tensors if tensor["encoding"] == encoding]
         raw, stored = (sum(tensor[name] for tensor in some) for name in ("raw_bytes", "stored_bytes"))

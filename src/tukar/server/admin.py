@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from tukar import __version__
 from tukar.catalog.tokens import Token
-from tukar.catalog.values import Entry, User
+from tukar.catalog.values import Entry, Identity, User
 from tukar.errors import Invalid, NotFound
 from tukar.jobs import queue
 from tukar.jobs.values import Job
@@ -135,11 +135,10 @@ def encodings(request: Request) -> Response:
 
 def encodings_value(services: Services, who: Identity, found: RepositorySizes) -> dict[str, Any]:
     """How a revision is stored, as JSON."""
-    files = [
-        size_value(entry, size)
-        | {"tensors": [tensor_value(each) for each in tensors(services, who, entry.sha256 or "")]}
-        for entry, size in found.files
-    ]
+    files = []
+    for entry, size in found.files:
+        stored = tensors(services, who, entry.sha256 or "")
+        files.append(size_value(entry, size) | {"tensors": [tensor_value(each) for each in stored]})
     total = {name: sum(file[name] for file in files) for name in ("raw_bytes", "stored_bytes", "shared_bytes")}
     return {"id": str(found.repository), "sha": found.commit.oid, **total, "files": files}
 

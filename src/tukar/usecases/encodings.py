@@ -60,7 +60,7 @@ def encodings(services: Services, identity: Identity, sha256: str) -> list[Encod
     return found
 
 
-def _parts(tx: Transaction, sha256: str) -> Sequence[sa.Row[Any]]:
+def _parts(tx: Transaction, sha256: str) -> Sequence[Any]:
     first_base = sa.select(sa.func.min(bases.c.base_id)).where(bases.c.object_id == objects.c.id).scalar_subquery()
     query = (
         sa.select(parts.c.start, parts.c.length, objects.c.codec, objects.c.stored_size, first_base.label("base_id"))
