@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from tukar import formats
 from tukar.cli.sources import LocalFile, OpenFile
 from tukar.codecs.base import TensorView
 from tukar.codecs.raw import Raw
-from tukar.exchange.remote import Announced, Pieces
+from tukar.exchange.remote import Announced, Bases, Pieces
 from tukar.formats import Piece
 from tukar.objects import cutting, manifests, stream
 from tukar.objects.encoding import BLOCK_SIZE, codec_for, encoded, plain_entry, plain_record
@@ -132,8 +132,14 @@ class FolderSource:
         content = {digest: cut.manifest.parts[index].length for digest, (cut, index) in self._places.items()}
         return content | dict.fromkeys(self._manifests, 0)
 
+    def bases(self, wanted: Sequence[Digest]) -> Bases:
+        """As ``remote.Source``: what is in a folder is no difference."""
+        return {}
+
     @contextmanager
-    def read(self, wanted: Sequence[Digest], start: Start | None = None) -> Iterator[Pieces]:
+    def read(
+        self, wanted: Sequence[Digest], start: Start | None = None, differences: Collection[Digest] = ()
+    ) -> Iterator[Pieces]:
         """As ``remote.Source``; Conflict where a file is not as it was when it was cut."""
         with _Opened() as opened:
             yield stream.gathered(self._frames(opened, wanted, start))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 from typing import Final, Literal
 from urllib.parse import quote
@@ -23,7 +26,7 @@ from tukar.exchange.endpoint import Endpoint
 from tukar.exchange.http import Remote, web_path
 from tukar.exchange.receiving import Receiver
 from tukar.exchange.replies import malformed
-from tukar.exchange.repository import RepositorySource
+from tukar.exchange.repository import Held, RepositorySource
 from tukar.exchange.transfer import transfer
 from tukar.exchange.tree import RemoteFile
 from tukar.types import Digest, Manifest, RepoId
@@ -134,13 +137,44 @@ def _fetch_objects(
     made = {file.path: _checked(here.found[named[file.path]], file) for file in plan.wanted}
     with Aside() as aside:
         files = [Growing(item, made[item.file.path], aside, advance) for item in needed]
-        gathering = Gathering(files, _places(folder, plan, made))
+        gathering = Gathering(files, _places(folder, plan, made), _Cached(source.held))
         try:
             _gather(source, gathering)
         finally:
             gathering.close()
     whole = sum(item.file.size for item in needed)
     return Fetched("objects", nbytes + gathering.nbytes, whole - gathering.received)
+
+
+class _Cached:
+    """Finds objects in what the stock client has downloaded: it names a large file by its SHA-256.
+
+    What is found is not compared: a block that is decoded with something else has another digest than it should.
+    """
+
+    def __init__(self, held: Mapping[Digest, Sequence[Held]]) -> None:
+        self._held = held
+        self._files: dict[str, Path | None] = {}
+
+    def __call__(self, digest: Digest) -> Place | None:
+        for held in self._held.get(digest, ()):
+            if held.sha256 not in self._files:
+                self._files[held.sha256] = _in_cache(held.sha256)
+            path = self._files[held.sha256]
+            if path is not None:
+                return Place((path,), held.start)
+        return None
+
+
+def _in_cache(sha256: str, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """A file in the cache of huggingface_hub, wherever its settings place it."""
+    home = environ.get("HF_HOME") or f"{environ.get('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
+    cache = Path(environ.get("HF_HUB_CACHE") or f"{home}/hub").expanduser()
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        return None
+    with suppress(OSError):
+        return next((path for path in cache.glob(f"*/blobs/{sha256}") if path.is_file()), None)
+    return None
 
 
 def _gather(source: RepositorySource, gathering: Gathering) -> None:

@@ -4,20 +4,24 @@ this disk already do not come at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
+
+from blake3 import blake3
 
 from tukar.cli.aside import ahead
 from tukar.cli.growing import Growing
 from tukar.cli.places import Place
 from tukar.errors import Conflict, Corrupt
-from tukar.exchange.remote import Wanted
+from tukar.exchange.remote import Bases, Wanted
 from tukar.objects import manifests, stream
+from tukar.objects.blocks import Base
 from tukar.objects.packs import MANIFEST, Record, object_hasher
 from tukar.objects.stream import Incomplete, Input
 from tukar.objects.unpacking import Unpacker
 from tukar.types import Digest, Manifest
 
+_STEP: Final = 1 << 20
 _MANIFESTS: Final = 64 << 20  # bytes of all manifests of a pull: a million and a half of parts
 
 
@@ -32,12 +36,16 @@ class ManifestsHere:
         """As ``remote.Destination``."""
         return Wanted(tuple(digest for digest in digests if digest not in self.found))
 
-    def write(self, pieces: Iterable[bytes], wanted: Mapping[Digest, int]) -> None:
+    def usable(self, bases: Bases) -> set[Digest]:
+        """As ``remote.Destination``: a manifest is no difference."""
+        return set()
+
+    def write(self, pieces: Iterable[bytes], wanted: Mapping[Digest, int], differences: Bases) -> None:
         """As ``remote.Destination``."""
         source = Input(pieces)
         while (begun := stream.read_header(source)) is not None:
             record, start = begun
-            if start or record.kind != MANIFEST or record.digest not in wanted:
+            if start or record.kind != MANIFEST or record.bases or record.digest not in wanted:
                 raise Corrupt(f"object {record.digest} arrived and was not asked for")
             self.found[record.digest] = manifests.decode(self._take(record, source))
         if not wanted.keys() <= self.found.keys():
@@ -66,13 +74,21 @@ class Gathering:
     Args:
         files: those that are not here.
         places: where objects are on this disk.
+        elsewhere: finds an object on this disk that is only needed for what is a difference to it.
 
     Attributes:
         nbytes: of the streams, as they came.
     """
 
-    def __init__(self, files: Sequence[Growing], places: Mapping[Digest, Place]) -> None:
-        self._places = dict(places)
+    def __init__(
+        self,
+        files: Sequence[Growing],
+        places: Mapping[Digest, Place],
+        elsewhere: Callable[[Digest], Place | None] = lambda _: None,
+    ) -> None:
+        self._places, self._elsewhere = dict(places), elsewhere
+        self._bases: dict[Digest, Place] = {}
+        self._wrong: set[Digest] = set()
         for file in files:
             file.recall()
         # What is here in part goes on first, so that the object that was under way can.
@@ -110,7 +126,33 @@ class Gathering:
         wanted.remove(under_way[0])
         return Wanted((under_way[0], *wanted), under_way[1])
 
-    def write(self, pieces: Iterable[bytes], wanted: Mapping[Digest, int]) -> None:
+    def usable(self, bases: Bases) -> set[Digest]:
+        """As ``remote.Destination``."""
+        for base in {base for of in bases.values() for base in of} - self._places.keys() - self._wrong:
+            place = self._elsewhere(base)
+            if place is not None:
+                self._bases[base] = place
+        here = self._places.keys() | self._bases.keys()
+        return {digest for digest, of in bases.items() if here >= set(of)}
+
+    def _check_bases(self, record: Record) -> None:
+        """Incomplete if it was not what came that is wrong, but what is here: then it comes without that."""
+        for base in record.bases:
+            place = self._places.get(base) or self._bases[base]
+            hasher = blake3()
+            for start in range(0, record.size, _STEP):
+                hasher.update(place.read(start, min(start + _STEP, record.size)))
+            if hasher.digest() != base:
+                self._wrong.add(base)
+                self._bases.pop(base, None)
+                self._places.pop(base, None)
+                raise Incomplete
+
+    def _base(self, record: Record) -> Base:
+        places = [self._places.get(base) or self._bases[base] for base in record.bases]
+        return lambda base, start, stop: places[base].read(start, stop)
+
+    def write(self, pieces: Iterable[bytes], wanted: Mapping[Digest, int], differences: Bases) -> None:
         """As ``remote.Destination``; ChangedHere where other objects have to come than was thought."""
         with ahead(pieces) as drawn:
             source = Input(self._counted(drawn))
@@ -118,10 +160,16 @@ class Gathering:
                 record, start = begun
                 if record.digest not in wanted or record.digest not in self._lacking:
                     raise Corrupt(f"object {record.digest} arrived and was not asked for")
+                if record.bases and record.bases != differences.get(record.digest):
+                    raise Corrupt(f"object {record.digest} arrived as a difference that was not asked for")
                 file = self._advance_to(record.digest)
                 if file is None:
                     raise Corrupt(f"object {record.digest} arrived out of order")
-                file.receive(record, start, source)
+                try:
+                    file.receive(record, start, source, self._base(record))
+                except Corrupt:
+                    self._check_bases(record)
+                    raise
                 del self._lacking[record.digest]
                 self._places[record.digest] = file.place(file.at - record.size)
         if wanted.keys() & self._lacking.keys():

@@ -21,6 +21,7 @@ from tukar.cli.places import Place
 from tukar.errors import Corrupt
 from tukar.exchange.checksums import Hasher
 from tukar.objects import stream
+from tukar.objects.blocks import Base, no_base
 from tukar.objects.packs import CONTENT, Record
 from tukar.objects.stream import Incomplete, Input, Start
 from tukar.objects.unpacking import Unpacker
@@ -105,7 +106,8 @@ class Growing:
     def _recall_partial(self, part: Part, size: int) -> None:
         with suppress(FileNotFoundError, Corrupt):
             begun = stream.read_header(Input([self._frame.read_bytes()]))
-            if begun is not None and _fits(begun[0], part):
+            # What it is a difference to is known only once the hub has said so: it comes again.
+            if begun is not None and _fits(begun[0], part) and not begun[0].bases:
                 self._partial = self._recalled(begun[0], size)
 
     def _recalled(self, record: Record, size: int) -> Unpacker:
@@ -133,13 +135,16 @@ class Growing:
 
     # Parts that come, and parts that are here already
 
-    def receive(self, record: Record, start: int, source: Input) -> None:
-        """Take the next part from a stream. Corrupt if it is not what it should be, Incomplete if it is cut."""
+    def receive(self, record: Record, start: int, source: Input, base: Base = no_base) -> None:
+        """Take the next part from a stream. Corrupt if it is not what it should be, Incomplete if it is cut.
+
+        ``base`` gives raw bytes of what it is a difference to.
+        """
         part = self.next_part
         if part is None or not _fits(record, part):
             raise Corrupt(f"object {record.digest} is not as long as the part of {self.item.file.path!r} that it is")
         self._open()
-        partial = self._begin(record, start)
+        partial = self._begin(record, start, base)
         if record.size <= _SMALL:
             self._receive_small(partial, source)
         else:
@@ -147,7 +152,7 @@ class Growing:
         self._partial = None
         self._end_part(part)
 
-    def _begin(self, record: Record, start: int) -> Unpacker:
+    def _begin(self, record: Record, start: int, base: Base) -> Unpacker:
         partial = self._partial
         if start:
             if partial is None or (record, start) != (partial.record, partial.taken):
@@ -158,7 +163,7 @@ class Growing:
         if record.size > _SMALL:
             self._flush()
             self._frame.write_bytes(stream.header(record))
-        self._partial = Unpacker(record)
+        self._partial = Unpacker(record, base)
         return self._partial
 
     def _receive_small(self, partial: Unpacker, source: Input) -> None:
@@ -182,7 +187,7 @@ class Growing:
         except Corrupt:
             # What came before the block is right: it can be built upon.
             self._rehash(self.at + partial.sound)
-            self._partial = self._recalled(partial.record, partial.sound)
+            self._partial = None if partial.record.bases else self._recalled(partial.record, partial.sound)
             if self._left <= self._size:
                 raise
             self._left = 0  # it was not the hub: a crash tore what an earlier attempt had written

@@ -8,29 +8,32 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from filelock import FileLock, Timeout
 
 from tukar.database import Database
 from tukar.errors import Invalid, NotFound
-from tukar.exchange.remote import OBJECTS_LIMIT, Busy, Pieces, Progress, Wanted
+from tukar.exchange.remote import OBJECTS_LIMIT, Bases, Busy, Pieces, Progress, Wanted
 from tukar.exchange.remote import Announced as Announced
-from tukar.objects import holds, stream
+from tukar.objects import damage, holds, stream
 from tukar.objects.arrivals import Arrivals, Incomplete
 from tukar.objects.assembly import Assembly
 from tukar.objects.index import Location
 from tukar.objects.reading import Blocks
-from tukar.objects.scopes import Scope, frames_within, ids_within, locate_within
+from tukar.objects.relatives import shallow
+from tukar.objects.scopes import Scope, bases_within, frames_within, ids_within, locate_within
 from tukar.objects.stream import Start
 from tukar.storage.base import Storage
 from tukar.storage.oserrors import os_errors_unavailable
 from tukar.types import Digest
 
+_NO_BASES: Final[Bases] = MappingProxyType({})
 _AHEAD: Final = 64  # objects that are located at once: the table of a large one has megabytes
 
 
@@ -59,26 +62,41 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class LocalSource:
-    """What somebody may have of this store: the objects of the files within a scope."""
+    """What somebody may have of this store: the objects of the files within a scope.
+
+    Attributes:
+        known: the files that they may know to be here: what is stored as a difference to an object of these, they are
+            told so. By default those that they may have.
+    """
 
     store: LocalStore
     scope: Scope
+    known: Scope | None = None
+
+    def bases(self, wanted: Sequence[Digest]) -> Bases:
+        """As ``remote.Source``."""
+        _check_count(wanted)
+        with self.store.database.read() as tx:
+            return bases_within(tx, wanted, self.scope, self.known or self.scope)
 
     @contextmanager
-    def read(self, wanted: Sequence[Digest], start: Start | None = None) -> Iterator[Pieces]:
+    def read(
+        self, wanted: Sequence[Digest], start: Start | None = None, differences: Collection[Digest] = ()
+    ) -> Iterator[Pieces]:
         """As ``remote.Source``."""
-        yield self.give(wanted, start).pieces
+        yield self.give(wanted, start, differences).pieces
 
-    def give(self, wanted: Sequence[Digest], start: Start | None = None) -> Given:
-        """The objects in their stored form.
+    def give(self, wanted: Sequence[Digest], start: Start | None = None, differences: Collection[Digest] = ()) -> Given:
+        """The objects in their stored form, but for differences that are not among those that may come so.
 
         NotFound if one is not within the scope: whether it is stored is not told.
         """
         _check_count(wanted)
+        allowed = self.bases([digest for digest in differences if digest in set(wanted)]) if differences else {}
         with self.store.database.read() as tx:
-            sizes = frames_within(tx, wanted, self.scope)
+            sizes = frames_within(tx, wanted, self.scope, allowed.keys())
         _require(wanted, sizes)
-        pieces = stream.send(Blocks(self.store.storage), _Locator(self, wanted), wanted, start)
+        pieces = stream.send(Blocks(self.store.storage), _Locator(self, wanted), wanted, start, allowed.keys())
         known = [size for size in sizes.values() if size is not None]
         if len(known) < len(sizes):
             return Given(None, pieces)
@@ -147,8 +165,28 @@ class LocalDestination:
         lacking.remove(under_way[0])
         return Wanted((under_way[0], *lacking), under_way[1])
 
+    def usable(self, bases: Bases) -> set[Digest]:
+        """As ``remote.Destination``.
+
+        What is here outside the scope, and was not sent for this owner, does not count: the sender would learn of it.
+        """
+        with self.store.database.write() as tx:
+            holds.touch(tx, self.owner, self.store.clock())
+            named = {base for of in bases.values() for base in of}
+            here = ids_within(tx, named, self.scope) | holds.objects_of(tx, self.owner, named)
+            here = shallow(tx, here)
+            found = {digest for digest, of in bases.items() if of and here.keys() >= set(of)}
+            found -= damage.damaged_digests(tx, found)  # a difference mends nothing: others may be differences to it
+            held = {here[base] for digest in found for base in bases[digest]}
+            holds.hold_objects(tx, self.owner, held)
+        return found
+
     def write(
-        self, pieces: Iterable[bytes], wanted: Mapping[Digest, int] | None, on_progress: Progress = lambda _: None
+        self,
+        pieces: Iterable[bytes],
+        wanted: Mapping[Digest, int] | None,
+        differences: Bases = _NO_BASES,
+        on_progress: Progress = lambda _: None,
     ) -> None:
         """Take a stream in; what came before an error stays. ``wanted`` is None where any object may come.
 
@@ -156,7 +194,7 @@ class LocalDestination:
         Incomplete if it ends before all has come.
         """
         with self._arriving() as arrivals:
-            arrivals.take(pieces, wanted, on_progress)
+            arrivals.take(pieces, wanted, on_progress, differences)
             arrivals.seal()
             if wanted is not None and not wanted.keys() <= arrivals.taken:
                 raise Incomplete

@@ -6,7 +6,7 @@ over a folder of somebody who pushes or pulls (``cli``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -51,11 +51,23 @@ class Busy(Conflict):
     """Another transfer to the same place is under way, perhaps one whose sender has gone: ask again a little later."""
 
 
+Bases = Mapping[Digest, tuple[Digest, ...]]
+"""Objects, and what each is stored as a difference to."""
+
+
 class Source(Protocol):
     """Where objects come from."""
 
-    def read(self, wanted: Sequence[Digest], start: Start | None = None) -> AbstractContextManager[Pieces]:
+    def bases(self, wanted: Sequence[Digest]) -> Bases:
+        """Those of at most ``OBJECTS_LIMIT`` objects that are differences to something that who asks may know of."""
+
+    def read(
+        self, wanted: Sequence[Digest], start: Start | None = None, differences: Collection[Digest] = ()
+    ) -> AbstractContextManager[Pieces]:
         """A stream of at most ``OBJECTS_LIMIT`` objects; the first goes on at ``start`` if it is still stored so.
+
+        Args:
+            differences: those that may come as they are stored, since their bases are at hand. Others come alone.
 
         NotFound if one is not there for who asks; Unavailable, then and while the pieces are drawn, if it is cut.
         """
@@ -70,10 +82,16 @@ class Destination(Protocol):
         Busy if another transfer to the same place is under way.
         """
 
-    def write(self, pieces: Iterable[bytes], wanted: Mapping[Digest, int]) -> None:
+    def usable(self, bases: Bases) -> set[Digest]:
+        """Those of these objects that may come as differences: their bases are here, and stay here meanwhile.
+
+        Whoever sends learns from it that they are.
+        """
+
+    def write(self, pieces: Iterable[bytes], wanted: Mapping[Digest, int], differences: Bases) -> None:
         """Take in a stream of the objects that were asked for, with their raw sizes, 0 where it is not known.
 
-        Whatever arrived before an error stays.
+        Those in ``differences`` may come as differences to these bases. Whatever arrived before an error stays.
 
         Corrupt if something comes that was not asked for, or is not what it should be; Unavailable if not all came.
         """

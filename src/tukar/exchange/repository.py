@@ -3,35 +3,69 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from tukar.errors import Conflict, Invalid, NotFound, Unsupported
 from tukar.exchange import streaming
 from tukar.exchange.endpoint import Endpoint
 from tukar.exchange.http import Remote, repo_path
-from tukar.exchange.remote import STREAM, Announced, Busy, Pieces, Wanted
+from tukar.exchange.remote import STREAM, Announced, Bases, Busy, Pieces, Wanted
 from tukar.exchange.replies import Fields, malformed
 from tukar.objects.stream import Start
 from tukar.types import Digest, RepoId
 
+_NONE: Final[Bases] = MappingProxyType({})
 _STREAMED: Final = {"Content-Type": STREAM}
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Where an object is in a file that the hub has."""
+
+    sha256: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
 class RepositorySource:
-    """The objects of the files of a repository."""
+    """The objects of the files of a repository.
+
+    Attributes:
+        held: in which files the hub has the bases that it told of; filled as it is asked.
+    """
 
     endpoint: Endpoint
     repo: RepoId
+    held: dict[Digest, list[Held]] = field(default_factory=dict)
 
-    def read(self, wanted: Sequence[Digest], start: Start | None = None) -> AbstractContextManager[Pieces]:
+    def bases(self, wanted: Sequence[Digest]) -> Bases:
+        """As ``remote.Source``. A hub that knows of no differences has none."""
+        asked = {"objects": [str(digest) for digest in wanted]}
+        try:
+            with Remote(self.endpoint) as remote:
+                told = remote.request("POST", f"{self._path}/bases", json=asked).fields()
+        except (NotFound, Unsupported):
+            return {}
+        for item in told.items("files"):
+            place = Held(item.text("sha256"), item.number("start"))
+            self.held.setdefault(_digest(item.text("object")), []).append(place)
+        return bases_of(told)
+
+    def read(
+        self, wanted: Sequence[Digest], start: Start | None = None, differences: Collection[Digest] = ()
+    ) -> AbstractContextManager[Pieces]:
         """As ``remote.Source``."""
-        asked = {"objects": [str(digest) for digest in wanted], "start": start_value(start)}
-        path = f"{repo_path(self.repo)}/objects/read"
-        return streaming.posted(self.endpoint, path, self.endpoint.headers(), json.dumps(asked).encode())
+        asked = asked_value(wanted, start, differences)
+        headers = self.endpoint.headers()
+        return streaming.posted(self.endpoint, f"{self._path}/read", headers, json.dumps(asked).encode())
+
+    @property
+    def _path(self) -> str:
+        return f"{repo_path(self.repo)}/objects"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +103,11 @@ class RepositoryDestination:
     def _ask(self, digests: Sequence[Digest]) -> Fields:
         return Fields.of(self._post("missing", {"objects": [str(digest) for digest in digests]}))
 
-    def write(self, pieces: Iterable[bytes], wanted: Mapping[Digest, int]) -> None:
+    def usable(self, bases: Bases) -> set[Digest]:
+        """As ``remote.Destination``: a hub takes no differences from who pushes."""
+        return set()
+
+    def write(self, pieces: Iterable[bytes], wanted: Mapping[Digest, int], differences: Bases = _NONE) -> None:
         """As ``remote.Destination``."""
         try:
             streaming.sent(
@@ -96,6 +134,21 @@ class RepositoryDestination:
     @property
     def _path(self) -> str:
         return f"{repo_path(self.repo)}/objects/uploads/{self.name}"
+
+
+def asked_value(wanted: Sequence[Digest], start: Start | None, differences: Collection[Digest]) -> dict[str, object]:
+    """What is asked of a source, as JSON."""
+    return {
+        "objects": [str(digest) for digest in wanted],
+        "start": start_value(start),
+        "differences": [str(digest) for digest in differences],
+    }
+
+
+def bases_of(told: Fields) -> Bases:
+    """What a source says of differences, from JSON."""
+    items = told.items("differences")
+    return {_digest(item.text("object")): tuple(map(_digest, item.texts("bases"))) for item in items}
 
 
 def start_value(start: Start | None) -> dict[str, object] | None:

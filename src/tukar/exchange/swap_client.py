@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from tukar.errors import NotFound
 from tukar.exchange.hubs import HubClient
+from tukar.exchange.remote import Bases
 from tukar.exchange.replies import Fields
+from tukar.exchange.repository import asked_value, bases_of
 from tukar.objects.stream import Start
 from tukar.signing import Envelope
 from tukar.types import Digest
@@ -42,17 +45,22 @@ class SwapSource:
     client: HubClient
     swap_id: str
 
-    def read(self, wanted: Sequence[Digest], start: Start | None = None) -> AbstractContextManager[Iterator[bytes]]:
+    def bases(self, wanted: Sequence[Digest]) -> Bases:
         """As ``remote.Source``."""
-        return self._read(wanted, start)
+        body = json.dumps({"objects": [str(digest) for digest in wanted]}).encode()
+        try:
+            told = self.client.post(f"{SWAPS_PATH}/{self.swap_id}/bases", body).fields()
+        except NotFound:  # an earlier version knows of no differences
+            return {}
+        return bases_of(told)
+
+    def read(
+        self, wanted: Sequence[Digest], start: Start | None = None, differences: Collection[Digest] = ()
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """As ``remote.Source``."""
+        return self._read(json.dumps(asked_value(wanted, start, differences)).encode())
 
     @contextmanager
-    def _read(self, wanted: Sequence[Digest], start: Start | None) -> Iterator[Iterator[bytes]]:
-        value = {"objects": [str(digest) for digest in wanted], "start": start_value(start)}
-        with self.client.stream(f"{SWAPS_PATH}/{self.swap_id}/objects", json.dumps(value).encode()) as pieces:
+    def _read(self, body: bytes) -> Iterator[Iterator[bytes]]:
+        with self.client.stream(f"{SWAPS_PATH}/{self.swap_id}/objects", body) as pieces:
             yield pieces
-
-
-def start_value(start: Start | None) -> dict[str, object] | None:
-    """Where a stream is to go on, as JSON."""
-    return None if start is None else {"record": str(start.record), "stored": start.stored}

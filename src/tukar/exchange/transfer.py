@@ -2,7 +2,8 @@
 
 1. The destination is asked what of the objects it has not: the rest does not travel.
 2. What is there in part goes first, from the byte where it stopped.
-3. The others follow, in portions: so many objects, or so many bytes, at once.
+3. The others follow, in portions: so many objects, or so many bytes, at once. What the source stores as a difference
+   comes so where the destination has what it is a difference to; also if that came in an earlier portion.
 4. When a portion breaks off, the destination is asked again; it goes on from what arrived, after a pause.
 5. If nothing has arrived since the last time, again and again, the last error is raised. What arrived stays.
 
@@ -19,7 +20,7 @@ from itertools import islice
 from typing import Final
 
 from tukar.errors import TukarError, Unavailable
-from tukar.exchange.remote import OBJECTS_LIMIT, Busy, Destination, Progress, Source, Wanted
+from tukar.exchange.remote import OBJECTS_LIMIT, Bases, Busy, Destination, Progress, Source, Wanted
 from tukar.objects.freed import FreedMeanwhile
 from tukar.types import Digest
 
@@ -29,6 +30,7 @@ PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 PORTION: Final = 1 << 30
 """Raw bytes that are sent at once, unless one object alone has more."""
 
+_LARGE: Final = 4 << 10  # bytes: nothing smaller is stored as a difference
 _BREAKS: Final = (Unavailable, Busy, FreedMeanwhile)
 
 
@@ -84,9 +86,11 @@ class _Transfer:
     def run(self, digests: Mapping[Digest, int]) -> Moved:
         wanted = _joined([self._missing(batch) for batch in _batches(digests)])
         start = wanted.start
-        for portion in _portions(wanted.objects, digests):
-            self._move(Wanted(portion, start), digests)
-            start = None
+        bases = self._bases(wanted.objects, digests)
+        for generation in _generations(wanted.objects, bases):
+            for portion in _portions(generation, digests):
+                self._move(Wanted(portion, start), digests, bases)
+                start = None
         avoided = sum(digests.values()) - sum(digests[digest] for digest in wanted.objects)
         return Moved(self._sent, avoided, len(wanted.objects))
 
@@ -100,11 +104,16 @@ class _Transfer:
                 self.wait(pause)
         raise AssertionError("unreachable")
 
-    def _move(self, wanted: Wanted, sizes: Mapping[Digest, int]) -> None:
+    def _bases(self, objects: Sequence[Digest], sizes: Mapping[Digest, int]) -> Bases:
+        """Of what is large enough to be asked about: a manifest, whose size nobody knows, is no difference."""
+        large = [digest for digest in objects if sizes[digest] >= _LARGE]
+        return {digest: of for batch in _batches(large) for digest, of in self.source.bases(batch).items()}
+
+    def _move(self, wanted: Wanted, sizes: Mapping[Digest, int], bases: Bases) -> None:
         portion, vain = wanted.objects, 0
         while wanted.objects:
             try:
-                self._pass_on(wanted, sizes)
+                self._pass_on(wanted, sizes, bases)
                 return
             except _BREAKS as error:
                 failure: TukarError = error
@@ -115,9 +124,13 @@ class _Transfer:
             wanted = left
             self.wait(max(PAUSES[max(vain - 1, 0)], getattr(failure, "pause", 0.0)))
 
-    def _pass_on(self, wanted: Wanted, sizes: Mapping[Digest, int]) -> None:
-        with self.source.read(wanted.objects, wanted.start) as pieces:
-            self.destination.write(self._counted(pieces), {digest: sizes[digest] for digest in wanted.objects})
+    def _pass_on(self, wanted: Wanted, sizes: Mapping[Digest, int], bases: Bases) -> None:
+        told = {digest: bases[digest] for digest in wanted.objects if digest in bases}
+        usable = self.destination.usable(told) if told else set()
+        differences = {digest: of for digest, of in told.items() if digest in usable}
+        with self.source.read(wanted.objects, wanted.start, tuple(differences)) as pieces:
+            asked = {digest: sizes[digest] for digest in wanted.objects}
+            self.destination.write(self._counted(pieces), asked, differences)
 
     def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:
@@ -132,6 +145,17 @@ def _joined(some: Sequence[Wanted]) -> Wanted:
     first = under_way.objects[:1] if under_way else ()
     rest = tuple(digest for each in some for digest in each.objects if digest not in first)
     return Wanted(first + rest, under_way.start if under_way else None)
+
+
+def _generations(objects: Sequence[Digest], bases: Bases) -> Iterator[list[Digest]]:
+    """The objects, those behind others that may be differences to them."""
+    left = list(objects)
+    while left:
+        waiting = set(left)
+        now = [digest for digest in left if not waiting.intersection(bases.get(digest, ()))] or left
+        yield now
+        done = set(now)
+        left = [digest for digest in left if digest not in done]
 
 
 def _batches(digests: Iterable[Digest]) -> Iterator[list[Digest]]:

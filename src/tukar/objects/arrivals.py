@@ -11,16 +11,19 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from tukar.database import Database
 from tukar.errors import Corrupt
 from tukar.objects import damage, holds, index, registration, stream
+from tukar.objects.cache import BlockCache
 from tukar.objects.packing import drop_packs
-from tukar.objects.packs import Record, read_footer
+from tukar.objects.packs import Location, Record, read_footer
+from tukar.objects.reading import Blocks, ObjectSource
 from tukar.objects.stream import Incomplete as Incomplete
 from tukar.objects.stream import Input, NotAsAnnounced, Start
 from tukar.objects.verifier import Verifier
@@ -29,6 +32,7 @@ from tukar.storage.base import Storage
 from tukar.storage.oserrors import os_errors_unavailable
 from tukar.types import Digest
 
+_CACHE: Final = 4 << 20  # bytes of blocks of bases
 _SEAL_BYTES: Final = 64 << 20
 _PIECE: Final = 1 << 20
 _UNKNOWN_SIZE: Final = 64 << 20  # of an object whose size nobody knows beforehand: a manifest of a million parts
@@ -92,28 +96,41 @@ class Arrivals:
         return self._partial.record.digest, Start(stream.name(self._partial.record), self._partial.taken)
 
     def take(
-        self, pieces: Iterable[bytes | memoryview], wanted: Mapping[Digest, int] | None, on_progress: Progress
+        self,
+        pieces: Iterable[bytes | memoryview],
+        wanted: Mapping[Digest, int] | None,
+        on_progress: Progress,
+        differences: Mapping[Digest, tuple[Digest, ...]] = MappingProxyType({}),
     ) -> None:
         """Take a stream in until it ends.
 
         ``wanted`` are the objects that were asked for, with their raw sizes, 0 where it is not known; None if any may
-        come.
+        come. Those in ``differences`` may come as differences to these bases, which are held for the owner.
 
         What came before it ended, or before an error, stays. NotAsAnnounced if something comes that was not asked for,
         or is not what it should be; whatever ``pieces`` raises.
         """
         source = Input(pieces)
-        while self._take_one(source, wanted, on_progress):
+        while self._take_one(source, wanted, on_progress, differences):
             if self._size >= _SEAL_BYTES or len(self._whole) >= MAX_RECORDS:
                 self.seal()
 
-    def _take_one(self, source: Input, wanted: Mapping[Digest, int] | None, on_progress: Progress) -> bool:
+    def _take_one(
+        self,
+        source: Input,
+        wanted: Mapping[Digest, int] | None,
+        on_progress: Progress,
+        differences: Mapping[Digest, tuple[Digest, ...]],
+    ) -> bool:
         """Take the next object in; False at the end."""
         try:
             begun = stream.read_header(source)
             if begun is None:
                 return False
             record, start = begun
+            # Or whoever sends could find out by differences what is here.
+            if record.bases and record.bases != differences.get(record.digest):
+                raise Corrupt(f"object {record.digest} arrived as a difference that was not asked for")
             if wanted is not None:
                 _check_asked(record, wanted)
                 if record.digest in self.taken:  # or the stream could go on for ever
@@ -133,7 +150,7 @@ class Arrivals:
         if start:
             raise Corrupt(f"object {record.digest} begins at byte {start}, which was not asked for")
         self._drop_partial()
-        verifier = Verifier(record)
+        verifier = self._verifier(record)
         self._write(stream.header(record))
         self._partial, self._partial_at = verifier, self._size
 
@@ -170,6 +187,22 @@ class Arrivals:
         self._recall()
         raise Incomplete from None
 
+    def _verifier(self, record: Record) -> Verifier:
+        """Corrupt if a base that it needs is not held for the owner any more."""
+        if not record.bases:
+            return Verifier(record)
+
+        def locate(digest: Digest) -> Location:
+            with self._database.read() as tx:
+                found = holds.locations_of(tx, self._owner, [digest])
+                if digest not in found:
+                    raise Corrupt(f"object {digest} is not here, and {record.digest} came as a difference to it")
+                return index.with_bases(tx, [found[digest]])[0]
+
+        blocks = Blocks(self._storage, BlockCache(_CACHE))
+        sources = [ObjectSource(blocks, partial(locate, digest)) for digest in record.bases]
+        return Verifier(record, lambda base, start, stop: sources[base].read(start, stop))
+
     def _drop_partial(self) -> None:
         if self._partial is not None:
             last = self._whole[-1] if self._whole else None
@@ -203,7 +236,7 @@ class Arrivals:
         good = 0
         with suppress(Corrupt):  # torn by a crash: it comes again
             while self._partial is None and (begun := stream.read_header(source)) is not None:
-                verifier = Verifier(begun[0])
+                verifier = self._verifier(begun[0])
                 start = good + verifier.record.footer_size
                 with suppress(Corrupt):
                     _recall_object(verifier, source)
@@ -261,10 +294,23 @@ class Arrivals:
     def _pack(self, pack_id: str, new: Iterable[_Arrived]) -> PackWriter:
         with PackWriter(self._storage, pack_id) as pack:
             for item in new:
-                pack.copy(item.record, self._read(item.position, item.position + item.record.stored_size))
+                pack.copy(
+                    self._as_deep_as_here(item.record),
+                    self._read(item.position, item.position + item.record.stored_size),
+                )
         if read_footer(self._storage, pack.id) != pack.records:
             raise Corrupt(f"pack {pack.id} was not stored as it was written", hint="try again")
         return pack
+
+    def _as_deep_as_here(self, record: Record) -> Record:
+        """Its bases may be stored deeper here than where it comes from, or less deep."""
+        if not record.bases:
+            return record
+        with self._database.read() as tx:
+            found = index.located(tx, record.bases)
+        if found.keys() != set(record.bases):
+            raise index.FreedMeanwhile
+        return replace(record, depth=1 + max(base.record.depth for base in found.values()))
 
 
 def _recall_object(verifier: Verifier, source: Input) -> None:

@@ -10,6 +10,7 @@ from tukar.database import Database, Transaction
 from tukar.objects.index import batches, object_row
 from tukar.objects.packs import Record
 from tukar.objects.tables import bases, damages, files, objects, packs, parts
+from tukar.types import Digest
 
 
 def note(database: Database, pack_id: str, object_ids: Collection[int], now: float, *, damaged: bool) -> bool:
@@ -38,6 +39,15 @@ def damaged_objects(tx: Transaction, object_ids: Iterable[int]) -> set[int]:
     found: set[int] = set()
     for batch in batches(object_ids):
         found.update(tx.execute(sa.select(damages.c.object_id).where(damages.c.object_id.in_(batch))).scalars())
+    return found
+
+
+def damaged_digests(tx: Transaction, digests: Iterable[Digest]) -> set[Digest]:
+    """The damaged ones among these objects, by their digests."""
+    found: set[Digest] = set()
+    query = sa.select(objects.c.digest).join_from(objects, damages)
+    for batch in batches(digests):
+        found.update(map(Digest, tx.execute(query.where(objects.c.digest.in_(batch))).scalars()))
     return found
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from typing import Final
 
@@ -19,6 +23,8 @@ from tukar.storage.base import Storage
 _RUN: Final = 1 << 20  # raw bytes fetched at a time, and held by each reader
 _SMALL: Final = 64 << 10  # what is shorter is handed out with what follows: whoever takes it may pay for each piece
 _PARTS: Final = 256  # parts looked up at a time: a mixture-of-experts has 100,000
+
+_CORES: Final = len(os.sched_getaffinity(0))
 
 _CHECK: Final = "run `tukar check`"
 
@@ -120,6 +126,11 @@ class _Wanted:
     stop: int
 
     @property
+    def is_encoded(self) -> bool:
+        """Whether it has to be decoded."""
+        return self.block.stored_size != self.block.raw_size
+
+    @property
     def is_partial(self) -> bool:
         """Whether somebody may want the rest of the block soon."""
         return self.stop - self.start < self.block.raw_size
@@ -171,7 +182,7 @@ def _pieces(blocks: Blocks, wanted: Iterable[_Wanted]) -> Pieces:
     """Small pieces are handed out together."""
     small: list[Buffer] = []
     size = 0
-    for piece in chain.from_iterable(_read(blocks, run) for run in _runs(wanted)):
+    for piece in chain.from_iterable(_in_order(blocks, _runs(wanted))):
         small.append(piece)
         size += len(piece)
         if size >= _SMALL:
@@ -179,6 +190,30 @@ def _pieces(blocks: Blocks, wanted: Iterable[_Wanted]) -> Pieces:
             small, size = [], 0
     if small:
         yield b"".join(small)
+
+
+def _in_order(blocks: Blocks, runs: Iterable[list[_Wanted]]) -> Iterator[Sequence[Buffer]]:
+    """Runs as they are read: those that have to be decoded on all cores, as many ahead as there are."""
+    ahead: deque[Future[Sequence[Buffer]]] = deque()
+    try:
+        for run in runs:
+            if not ahead and not any(item.is_encoded for item in run):
+                yield _read(blocks, run)
+                continue
+            ahead.append(_decoders().submit(_read, blocks, run))
+            if len(ahead) > _CORES:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        for future in ahead:
+            future.cancel()
+
+
+@cache
+def _decoders() -> ThreadPoolExecutor:
+    """Threads for all readers: more than there are cores would only hold more."""
+    return ThreadPoolExecutor(_CORES, "decode")
 
 
 def _runs(wanted: Iterable[_Wanted]) -> Iterator[list[_Wanted]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,6 +13,7 @@ from tukar.database import Database, Transaction
 from tukar.objects.index import batches
 from tukar.objects.sketches import Shelf, Sketch
 from tukar.objects.tables import bases, damages, objects, sketches
+from tukar.types import Digest
 
 _MOST: Final = 20_000  # sketches of one kind and size that are looked at: the newest
 
@@ -57,6 +59,15 @@ def _allowed(tx: Transaction, object_id: int, found: list[int]) -> list[int]:
         whole &= ~sa.exists().where(damages.c.object_id == objects.c.id)
         allowed.update(tx.execute(sa.select(objects.c.id).where(whole)).scalars())
     return [each for each in found if each in allowed]
+
+
+def shallow(tx: Transaction, ids: Mapping[Digest, int]) -> dict[Digest, int]:
+    """Those of these objects, by their row ids, that others may be stored as differences to."""
+    found: set[int] = set()
+    for batch in batches(ids.values()):
+        query = sa.select(objects.c.id).where(objects.c.id.in_(batch), objects.c.depth < DEPTH)
+        found.update(tx.execute(query).scalars())
+    return {digest: object_id for digest, object_id in ids.items() if object_id in found}
 
 
 def most_depth(tx: Transaction, object_id: int) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -11,6 +13,8 @@ from tukar.objects.index import Location, batches, location_of, with_bases
 from tukar.objects.packs import RECORD
 from tukar.objects.tables import damages, files, objects, parts
 from tukar.types import Digest
+
+_PLACES: Final = 4  # of an object: a base may be in every file of a family
 
 Scope = Callable[[sa.ColumnElement[int]], sa.ColumnElement[bool]]
 """From the column of a file's row id to the condition that the file is within the scope."""
@@ -35,15 +39,56 @@ def ids_within(tx: Transaction, digests: Iterable[Digest], scope: Scope) -> dict
     return found
 
 
-def frames_within(tx: Transaction, digests: Iterable[Digest], scope: Scope) -> dict[Digest, int | None]:
-    """The same with the bytes that each takes in a stream; None for those that are encoded anew as they are sent."""
+def bases_within(
+    tx: Transaction, digests: Iterable[Digest], scope: Scope, known: Scope
+) -> dict[Digest, tuple[Digest, ...]]:
+    """Those of the objects that are stored as differences, and to what, if all of that is within what is known."""
+    found: dict[Digest, tuple[Digest, ...]] = {}
+    mine = sa.select(objects).where(_needed(scope), ~_damaged(), objects.c.depth > 0)
+    for batch in batches(digests):
+        here = [location_of(row).record for row in tx.execute(mine.where(objects.c.digest.in_(batch)))]
+        named = {base for record in here for base in record.bases}
+        readable = ids_within(tx, named, known).keys()
+        found.update((record.digest, record.bases) for record in here if readable >= set(record.bases))
+    return found
+
+
+def places_within(tx: Transaction, digests: Iterable[Digest], scope: Scope) -> list[tuple[Digest, str, int]]:
+    """In which files of the scope the objects are: the file's sha256, and the byte; a few of each."""
+    found: list[tuple[Digest, str, int]] = []
+    seen: Counter[Digest] = Counter()
+    query = (
+        sa.select(objects.c.digest, files.c.sha256, parts.c.start)
+        .join_from(parts, objects, objects.c.id == parts.c.object_id)
+        .join(files, files.c.id == parts.c.file_id)
+        .where(scope(files.c.id))
+        .order_by(files.c.id)
+    )
+    for batch in batches(digests):
+        for row in tx.execute(query.where(objects.c.digest.in_(batch))):
+            digest = Digest(row.digest)
+            seen[digest] += 1
+            if seen[digest] <= _PLACES:
+                found.append((digest, row.sha256, row.start))
+    return found
+
+
+def frames_within(
+    tx: Transaction, digests: Iterable[Digest], scope: Scope, differences: Collection[Digest] = ()
+) -> dict[Digest, int | None]:
+    """The same with the bytes that each takes in a stream; None for those that are encoded anew as they are sent.
+
+    That is what is stored as a difference, and is not among those that are sent so.
+    """
     found: dict[Digest, int | None] = {}
     columns = objects.c
     size = columns.stored_size + sa.func.length(columns.meta) + sa.func.length(columns.blocks) + RECORD.size
+    size += sa.func.coalesce(sa.func.length(columns.bases), 0)
     query = sa.select(columns.digest, columns.depth, size.label("frame")).where(_needed(scope), ~_damaged())
     for batch in batches(digests):
         for row in tx.execute(query.where(columns.digest.in_(batch))):
-            found[Digest(row.digest)] = None if row.depth else int(row.frame)
+            digest = Digest(row.digest)
+            found[digest] = None if row.depth and digest not in differences else int(row.frame)
     return found
 
 

@@ -6,7 +6,7 @@ The record's offset says at which of the stored bytes the frame begins: 0, or wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -58,20 +58,29 @@ def name(record: Record) -> Digest:
     return Digest.of(header(record))
 
 
-def send(blocks: Blocks, locate: Locate, wanted: Iterable[Digest], start: Start | None = None) -> Iterator[bytes]:
+def send(
+    blocks: Blocks,
+    locate: Locate,
+    wanted: Iterable[Digest],
+    start: Start | None = None,
+    differences: Collection[Digest] = (),
+) -> Iterator[bytes]:
     """The frames of the wanted objects, in pieces of about a block, each block compared with its digest.
 
-    What is stored as a difference is sent by itself: whoever gets it may not have its bases.
+    What is stored as a difference is sent by itself unless it is among ``differences``: whoever gets it may not have
+    its bases.
 
     NotFound where an object is not stored; Corrupt where one is damaged.
     """
-    return gathered(_frames(blocks, locate, wanted, start))
+    return gathered(_frames(blocks, locate, wanted, start, differences))
 
 
-def _frames(blocks: Blocks, locate: Locate, wanted: Iterable[Digest], start: Start | None) -> Iterator[bytes]:
+def _frames(
+    blocks: Blocks, locate: Locate, wanted: Iterable[Digest], start: Start | None, differences: Collection[Digest]
+) -> Iterator[bytes]:
     for digest in wanted:
         location = locate(digest)
-        if location.record.bases:
+        if location.record.bases and digest not in differences:
             yield from _alone(blocks, locate, location, start)
         else:
             at = skipped(location.record, start)

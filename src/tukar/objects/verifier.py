@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from tukar import codecs
 from tukar.errors import Corrupt
-from tukar.objects.blocks import decode_block
+from tukar.objects.blocks import Base, decode_block, no_base
 from tukar.objects.packs import Block, Record, object_hasher
 
 
 class Verifier:
-    """Compares an object's stored bytes, as they come, with the digests of its record."""
+    """Compares an object's stored bytes, as they come, with the digests of its record.
 
-    def __init__(self, record: Record) -> None:
-        self.record = record
+    Args:
+        base: gives raw bytes of the object's bases.
+    """
+
+    def __init__(self, record: Record, base: Base = no_base) -> None:
+        self.record, self._base = record, base
         self.taken = 0
         codecs.codec(record.codec)  # Unsupported if there is none
         self._blocks = record.blocks()
@@ -50,7 +54,7 @@ class Verifier:
     def _end_block(self, block: Block) -> None:
         stored, self._buffer = self._buffer, bytearray()
         try:
-            self._hasher.update(decode_block(self.record, block, memoryview(stored)))
+            self._hasher.update(decode_block(self.record, block, memoryview(stored), self._base))
         except Corrupt:
             self.taken -= len(stored)
             raise

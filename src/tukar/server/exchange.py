@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from starlette.routing import Route
 
 from tukar.errors import NotFound
 from tukar.exchange.peers import Peer
-from tukar.exchange.remote import STREAM
+from tukar.exchange.remote import STREAM, Bases
 from tukar.exchange.swap_client import SWAPS_PATH
 from tukar.objects.stream import Start
 from tukar.server.peering import from_acquaintance, from_peer
@@ -43,9 +44,25 @@ def _most(request: Request, peer: Peer) -> int:
 def objects(request: Request, peer: Peer, body: bytes) -> Response:
     """The objects that a peer asks for, in their stored form."""
     asked = fields(parse_json(body))
-    wanted = [_digest(item) for item in items(asked.get("objects"), "objects")]
-    given = swap_talk.serve(hub(request).services, peer, _swap_id(request), wanted, start(asked.get("start")))
+    source = swap_talk.source(hub(request).services, peer, _swap_id(request))
+    given = source.give(digests(asked, "objects"), start(asked.get("start")), digests(asked, "differences"))
     return PiecesResponse(given.pieces, given.size, headers={"Content-Type": STREAM})
+
+
+def bases(request: Request, peer: Peer, body: bytes) -> Response:
+    """Which of these objects are stored as differences, and to what that the peer may know of."""
+    wanted = digests(fields(parse_json(body)), "objects")
+    return JSONResponse(bases_value(swap_talk.source(hub(request).services, peer, _swap_id(request)).bases(wanted)))
+
+
+def bases_value(found: Bases) -> dict[str, Any]:
+    """What is stored as a difference, as JSON."""
+    return {"differences": [{"object": str(one), "bases": [str(base) for base in of]} for one, of in found.items()]}
+
+
+def digests(asked: Mapping[str, Any], name: str) -> list[Digest]:
+    """Names of objects, from JSON."""
+    return [_digest(item) for item in items(asked.get(name), name)]
 
 
 def start(value: Any) -> Start | None:
@@ -70,4 +87,5 @@ def _swap_id(request: Request) -> str:
 routes = [
     Route(f"{SWAPS_PATH}/{{swap}}", from_acquaintance(talk, _most), methods=["POST"]),
     Route(f"{SWAPS_PATH}/{{swap}}/objects", from_peer(objects), methods=["POST"]),
+    Route(f"{SWAPS_PATH}/{{swap}}/bases", from_peer(bases), methods=["POST"]),
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from anyio import to_thread
@@ -18,14 +19,14 @@ from starlette.routing import Route
 from tukar.catalog import possessions, repositories, revisions, trees
 from tukar.catalog.values import Entry
 from tukar.errors import Invalid, TukarError
-from tukar.exchange.local import Announced
+from tukar.exchange.local import Announced, LocalSource
 from tukar.exchange.remote import STREAM, Wanted
 from tukar.exchange.transfer import PORTION
-from tukar.objects.scopes import manifests_of
-from tukar.objects.stream import Start
+from tukar.objects.scopes import manifests_of, places_within
 from tukar.server import errors
 from tukar.server.bodies import taken
 from tukar.server.checks import writer
+from tukar.server.exchange import bases_value, digests, start
 from tukar.server.info import page_of
 from tukar.server.limits import ARRIVALS, LANDINGS
 from tukar.server.requests import (
@@ -73,18 +74,33 @@ def _file(entry: Entry, manifests: Mapping[str, Digest]) -> dict[str, Any]:
 def read(request: Request, value: Any) -> Response:
     """Objects of the repository's files, in their stored form."""
     asked = fields(value)
+    given = _source(request).give(digests(asked, "objects"), start(asked.get("start")), digests(asked, "differences"))
+    return PiecesResponse(given.pieces, given.size, headers={"Content-Type": STREAM})
+
+
+def bases(request: Request, value: Any) -> Response:
+    """Which of these objects are stored as differences, to what, and in which files that may be read that is."""
+    found = _source(request).bases(digests(fields(value), "objects"))
+    services, who = hub(request).services, identity(request)
+    with services.database.read() as tx:
+        held = places_within(tx, {base for of in found.values() for base in of}, partial(possessions.in_reach, who))
+    files = [{"object": str(each), "sha256": sha256, "start": at} for each, sha256, at in held]
+    return JSONResponse(bases_value(found) | {"files": files})
+
+
+def _source(request: Request) -> LocalSource:
+    """The objects of the repository's files."""
     services, who, where = hub(request).services, identity(request), repo_id(request)
     with services.database.read() as tx:
         repository = repositories.get(tx, who, where)
-    source = hand_over.source(services, lambda file_id: possessions.is_held(repository.id, file_id))
-    given = source.give(digests(asked.get("objects")), start(asked.get("start")))
-    return PiecesResponse(given.pieces, given.size, headers={"Content-Type": STREAM})
+    known = partial(possessions.in_reach, who)
+    return hand_over.source(services, lambda file_id: possessions.is_held(repository.id, file_id), known)
 
 
 def missing(request: Request, value: Any) -> Response:
     """What of these objects has to be sent; the rest is kept for this upload."""
     under_way, asked = _upload(request), fields(value)
-    named = digests(asked.get("objects"))
+    named = digests(asked, "objects")
     wanted = under_way.destination.missing(named) if named else Wanted(())
     started = wanted.start and {"record": str(wanted.start.record), "stored": wanted.start.stored}
     limit = hub(request).config.upload_limit
@@ -140,19 +156,6 @@ def _upload(request: Request) -> Upload:
     return upload.resume(services, who, where, name)
 
 
-def digests(value: object) -> list[Digest]:
-    """Names of objects, from JSON."""
-    return [Digest.parse(text(item, "an object's digest")) for item in items(value, "objects")]
-
-
-def start(value: object) -> Start | None:
-    """Where a stream is to go on, from JSON."""
-    if value is None:
-        return None
-    asked = fields(value, "the start")
-    return Start(Digest.parse(text(asked.get("record"), "record")), whole_number(asked.get("stored"), "stored"))
-
-
 def _announced(value: object) -> Announced:
     item = fields(value, "a file")
     sha256 = text(item.get("sha256"), "sha256")
@@ -168,6 +171,7 @@ _OBJECTS: Final = "/api/{type:kind}/{namespace}/{name}/objects"
 routes = [
     Route(f"{_OBJECTS}/files/{{revision}}", files),
     Route(f"{_OBJECTS}/read", with_json(read), methods=["POST"]),
+    Route(f"{_OBJECTS}/bases", with_json(bases), methods=["POST"]),
     Route(f"{_OBJECTS}/uploads/{{upload}}/missing", with_json(missing, check=writer), methods=["POST"]),
     Route(f"{_OBJECTS}/uploads/{{upload}}/write", write, methods=["POST"]),
     Route(f"{_OBJECTS}/uploads/{{upload}}/files", make, methods=["POST"]),

@@ -13,9 +13,9 @@ def store(services: Services) -> LocalStore:
     return LocalStore(services.database, services.objects.storage, services.arrivals, services.clock)
 
 
-def source(services: Services, scope: Scope) -> LocalSource:
-    """What somebody may have: the objects of the files within a scope."""
-    return LocalSource(store(services), scope)
+def source(services: Services, scope: Scope, known: Scope | None = None) -> LocalSource:
+    """What somebody may have: the objects of the files within a scope; and which files they may know to be here."""
+    return LocalSource(store(services), scope, known)
 
 
 def destination(services: Services, owner: str, scope: Scope) -> LocalDestination:

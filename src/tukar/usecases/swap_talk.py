@@ -10,16 +10,14 @@ from tukar.errors import Conflict, Invalid, NotFound
 from tukar.exchange import identity as identities
 from tukar.exchange import peers, protocol, summaries, swaps
 from tukar.exchange.authorisation import TOLERANCE, stranger
-from tukar.exchange.local import Given
+from tukar.exchange.local import LocalSource
 from tukar.exchange.offers import OFFER, Offer
 from tukar.exchange.peers import Peer
 from tukar.exchange.states import Role
 from tukar.exchange.swaps import Record
 from tukar.objects import holds
-from tukar.objects.stream import Start
 from tukar.signing import Envelope, verify
-from tukar.types import Digest
-from tukar.usecases import hand_over
+from tukar.usecases import hand_over, handing
 from tukar.usecases.services import Services
 from tukar.usecases.swap import LONGEST
 from tukar.usecases.swap_steps import hear, say, sweep, wake
@@ -157,10 +155,10 @@ def _check_time(offer: Offer, now: float) -> None:
         )
 
 
-def serve(services: Services, peer: Peer, swap_id: str, wanted: Sequence[Digest], start: Start | None) -> Given:
-    """The objects that a peer asks for. NotFound for those that are not of this swap, or if it is not time yet."""
+def source(services: Services, peer: Peer, swap_id: str) -> LocalSource:
+    """What a peer may have in a swap. NotFound if it is not time yet."""
     with services.database.read() as tx:
         record = _get(tx, peer, swap_id)
     if not peer.is_trusted or not protocol.serves(record.swap):
         raise NotFound("nothing of this swap can be fetched now")
-    return hand_over.source(services, holds.files_within(record.leaving)).give(wanted, start)
+    return hand_over.source(services, holds.files_within(record.leaving), handing.admitted(record.leaving))
