@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from tukar.database import Database
 from tukar.errors import Unavailable
 from tukar.exchange.local import Announced, LocalDestination, LocalSource, LocalStore
-from tukar.exchange.remote import Source
+from tukar.exchange.remote import Bases, Source
 from tukar.objects import index, manifests
 from tukar.objects.landing import Landing
 from tukar.objects.reading import read_object
@@ -103,10 +103,15 @@ class Line:
     carried: int = 0
     asked: list[tuple[tuple[Digest, ...], Start | None]] = field(default_factory=list)
 
+    def bases(self, wanted: Sequence[Digest]) -> Bases:
+        return self.source.bases(wanted)
+
     @contextmanager
-    def read(self, wanted: Sequence[Digest], start: Start | None = None) -> Iterator[Iterator[bytes]]:
+    def read(
+        self, wanted: Sequence[Digest], start: Start | None = None, differences: Collection[Digest] = ()
+    ) -> Iterator[Iterator[bytes]]:
         self.asked.append((tuple(wanted), start))
-        with self.source.read(wanted, start) as pieces:
+        with self.source.read(wanted, start, differences) as pieces:
             yield self._carry(pieces)
 
     def _carry(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
