@@ -41,9 +41,9 @@ class Stream:
 
 def streams() -> list[Stream]:
     """Blocks of small tensors of every kind, with and without rows, whole and cut."""
-    from tukar.codecs.context import Coded, Delta
-
     from codecs.test_context_kernels import WIDTHS, encode, tuned
+
+    from tukar.codecs.context import Coded, Delta
 
     found = []
     for codec in (Coded(), Delta()):

@@ -210,7 +210,10 @@ class Liar:
     def __init__(self, side: Side, *instead: Digest) -> None:
         self.source, self.instead = side.source(*FILES), instead
 
-    def read(self, wanted, start=None):
+    def bases(self, wanted):
+        return {}
+
+    def read(self, wanted, start=None, differences=()):
         return self.source.read(self.instead)
 
 
@@ -224,7 +227,7 @@ def test_other_objects_are_refused(giver: Side, taker: Side) -> None:
 class Miser(Liar):
     """Sends less than it is asked for."""
 
-    def read(self, wanted, start=None):
+    def read(self, wanted, start=None, differences=()):
         return self.source.read([digest for digest in self.instead if digest in wanted])
 
 

@@ -517,7 +517,7 @@ def test_a_stranger_knows_of_no_swap(hubs: tuple[Party, Party]) -> None:
     with pytest.raises(TukarError):
         swap_talk.answer(theirs.services, stranger, swap_id, [statement])
     with pytest.raises(NotFound):
-        swap_talk.serve(theirs.services, stranger, swap_id, [], None)
+        swap_talk.source(theirs.services, stranger, swap_id)
     assert len(theirs.services.database.faults()) == 0
 
 
@@ -528,10 +528,10 @@ def test_only_who_is_trusted_is_handed_anything(hubs: tuple[Party, Party]) -> No
     ours.run(swap_id)
     (file, *_) = ours.record(swap_id).given[0].files
     known = ours.peer("theirs")
-    assert swap_talk.serve(ours.services, known, swap_id, [file.manifest], None).size
+    assert swap_talk.source(ours.services, known, swap_id).give([file.manifest]).size
     for state in ("revoked", "removed"):
         with pytest.raises(NotFound, match="can be fetched"):
-            swap_talk.serve(ours.services, replace(known, state=state), swap_id, [file.manifest], None)  # type: ignore[arg-type]
+            swap_talk.source(ours.services, replace(known, state=state), swap_id)  # type: ignore[arg-type]
 
 
 def test_fetching_for_long_lets_other_swaps_go_first(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,8 +17,10 @@ from tukar.config import Config
 from tukar.errors import RepoNotFound, Unavailable
 from tukar.exchange import identity as identities
 from tukar.exchange import peers, summaries, swaps
+from tukar.exchange.local import LocalSource
 from tukar.exchange.offers import Reference
 from tukar.exchange.peers import Peer
+from tukar.exchange.remote import Bases
 from tukar.exchange.swaps import Record
 from tukar.hub import Hub, open_hub
 from tukar.objects.sources import BytesSource
@@ -52,13 +55,21 @@ class Wire:
         return answers
 
     def objects(self, swap_id: str) -> Any:
-        return SimpleNamespace(read=lambda wanted, start: self._read(swap_id, wanted, start))
+        def bases(wanted: Sequence[Digest]) -> Bases:
+            self._use("bases")
+            return self._source(swap_id).bases(wanted)
+
+        return SimpleNamespace(bases=bases, read=partial(self._read, swap_id))
+
+    def _source(self, swap_id: str) -> LocalSource:
+        return swap_talk.source(self.far.services, self.far.peer(self.near.name), swap_id)
 
     @contextmanager
-    def _read(self, swap_id: str, wanted: Sequence[Digest], start: Start | None) -> Iterator[Iterator[bytes]]:
+    def _read(
+        self, swap_id: str, wanted: Sequence[Digest], start: Start | None, differences: Collection[Digest] = ()
+    ) -> Iterator[Iterator[bytes]]:
         self._use("read")
-        peer = self.far.peer(self.near.name)
-        yield self._counted(swap_talk.serve(self.far.services, peer, swap_id, wanted, start).pieces)
+        yield self._counted(self._source(swap_id).give(wanted, start, differences).pieces)
 
     def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         for piece in pieces:
