@@ -12,9 +12,9 @@ from tukar.objects.repack import Repacked, Repacker
 from tukar.objects.stream import Input, read_header, send
 from tukar.objects.tables import bases, files, objects, packs, parts, sketches
 from tukar.objects.verifier import Verifier
+from tukar.testing.relations import Weights, fresh, stored, tuned
 from tukar.types import Digest
 
-from .relations import Weights, fresh, stored, tuned
 from .stores import NOW, Store, flipped, sha256_of
 
 DAY = 86_400.0

@@ -1,0 +1,51 @@
+"""A pull of a child moves little where its base is at hand: in the folder, or in the stock client's cache."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tukar.testing.relations import fresh, stored, tuned
+
+from .files import contents, write
+from .hub import Commands
+
+BASE = fresh(3)
+BASE_FILE, CHILD_FILE = stored(BASE), stored(tuned(BASE, 4))
+
+
+@pytest.fixture
+def pushed(tukar: Commands, name: str, tmp_path: Path) -> str:
+    """The child's repository; the base is another's."""
+    tukar.json("push", write(tmp_path / "base", {"model.safetensors": BASE_FILE}), f"{name}-base")
+    tukar.json("push", write(tmp_path / "child", {"model.safetensors": CHILD_FILE}), f"{name}-child")
+    assert tukar.json("repack", "--wait")["pending_files"] == 0
+    return name
+
+
+def test_repacking_shows_in_the_stats(tukar: Commands, pushed: str) -> None:
+    (file,) = [each for each in tukar.json("stats", f"{pushed}-child")["files"] if each["path"].endswith("safetensors")]
+    assert file["stored_bytes"] < 0.5 * file["raw_bytes"]
+    assert {each["encoding"] for each in file["tensors"] if each["raw_bytes"] >= 4096} == {"delta"}
+    assert {each["parent"]["repository"] for each in file["tensors"] if each["parent"]} == {f"{pushed}-base"}
+
+
+def test_without_its_base_it_comes_alone(tukar: Commands, pushed: str, tmp_path: Path) -> None:
+    told = tukar.json("pull", f"{pushed}-child", "--to", tmp_path / "pulled")
+    assert told["fetched_bytes"] > 0.5 * len(CHILD_FILE)
+    assert contents(tmp_path / "pulled")["model.safetensors"] == CHILD_FILE
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_its_base_may_be_in_the_stock_client_s_cache(
+    tukar: Commands, pushed: str, tmp_path: Path, is_whole: bool
+) -> None:
+    blobs = tukar.home / "hub/models--acme--base/blobs"
+    blobs.mkdir(parents=True)
+    cached = BASE_FILE if is_whole else BASE_FILE[:2000] + bytes(len(BASE_FILE) - 2000)
+    (blobs / hashlib.sha256(BASE_FILE).hexdigest()).write_bytes(cached)
+    told = tukar.json("pull", f"{pushed}-child", "--to", tmp_path / "pulled")
+    assert contents(tmp_path / "pulled")["model.safetensors"] == CHILD_FILE
+    assert (told["fetched_bytes"] < 0.5 * len(CHILD_FILE)) is is_whole

@@ -1,0 +1,167 @@
+"""Differences travel where the other side has what they are differences to; elsewhere tensors travel alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from tukar.database import Database, metadata
+from tukar.errors import Corrupt
+from tukar.exchange.local import LocalSource
+from tukar.exchange.transfer import Moved, transfer
+from tukar.objects.repack import Repacker
+from tukar.objects.tables import bases, objects
+from tukar.storage.memory import MemoryStorage
+from tukar.testing.relations import fresh, stored, tuned
+from tukar.types import Digest
+
+from .ends import NOW, Line, Side
+from .test_transfer import Waits
+
+BASE = fresh(1)
+CHILD = tuned(BASE, 2)
+FILES = BASE_FILE, CHILD_FILE, GRANDCHILD_FILE = stored(BASE), stored(CHILD), stored(tuned(CHILD, 3, change=2e-4))
+
+
+@pytest.fixture
+def make_side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Side]]:
+    made: list[Database] = []
+
+    def make() -> Side:
+        folder = tmp_path_factory.mktemp("side")
+        database = Database(f"sqlite:///{folder}/database.sqlite")
+        made.append(database)
+        with database.engine.begin() as connection:
+            metadata.create_all(connection)
+        return Side.over(database, MemoryStorage(), folder / "arrivals")
+
+    yield make
+    for database in made:
+        database.close()
+
+
+@pytest.fixture
+def giver(make_side: Callable[[], Side]) -> Side:
+    """A base, its child and its grandchild, as differences."""
+    side = make_side()
+    for content in FILES:
+        side.land(content)
+    repack(side)
+    return side
+
+
+@pytest.fixture
+def taker(make_side: Callable[[], Side]) -> Side:
+    return make_side()
+
+
+def repack(side: Side) -> None:
+    Repacker(side.store.database, side.store.storage, NOW).run()
+
+
+def known(giver: Side, *contents: bytes, may_know: tuple[bytes, ...] = FILES) -> LocalSource:
+    source = giver.source(*contents)
+    return LocalSource(source.store, source.scope, giver.source(*may_know).scope)
+
+
+def move(giver: Side, taker: Side, *contents: bytes, admitted: tuple[bytes, ...] = (), **settings: object) -> Moved:
+    source = known(giver, *contents, **settings)  # type: ignore[arg-type]
+    moved = transfer(source, taker.destination(*admitted), giver.wanted(*contents), wait=Waits())
+    for content in contents:
+        taker.destination().assemble(giver.announced(content))
+        assert taker.read(content) == content
+    return moved
+
+
+def differences(side: Side) -> int:
+    with side.store.database.read() as tx:
+        return int(tx.execute(sa.select(sa.func.count()).select_from(bases)).scalar_one())
+
+
+def test_a_child_comes_as_differences_where_its_base_is(giver: Side, taker: Side) -> None:
+    taker.land(BASE_FILE)
+    moved = move(giver, taker, CHILD_FILE, admitted=(BASE_FILE,))
+    assert moved.sent < 0.5 * len(CHILD_FILE)
+    assert differences(taker) == 3
+
+
+def test_it_comes_alone_where_its_base_is_not(giver: Side, taker: Side) -> None:
+    moved = move(giver, taker, CHILD_FILE)
+    assert 0.5 * len(CHILD_FILE) < moved.sent < len(CHILD_FILE)
+    assert differences(taker) == 0
+
+
+def test_what_may_not_be_admitted_is_not_used(giver: Side, taker: Side) -> None:
+    taker.land(BASE_FILE)
+    assert move(giver, taker, CHILD_FILE).sent > 0.5 * len(CHILD_FILE)
+
+
+def test_what_whoever_asks_may_not_know_of_is_not_named(giver: Side, taker: Side) -> None:
+    taker.land(BASE_FILE)
+    source = known(giver, CHILD_FILE, may_know=(CHILD_FILE,))
+    assert source.bases(list(giver.wanted(CHILD_FILE))) == {}
+    moved = move(giver, taker, CHILD_FILE, admitted=(BASE_FILE,), may_know=(CHILD_FILE,))
+    assert moved.sent > 0.5 * len(CHILD_FILE)
+
+
+def test_a_family_comes_base_first(giver: Side, taker: Side) -> None:
+    moved = move(giver, taker, *reversed(FILES))
+    assert moved.sent < len(BASE_FILE) + len(CHILD_FILE)
+    assert differences(taker) == 6
+    with taker.store.database.read() as tx:
+        assert max(tx.execute(sa.select(objects.c.depth)).scalars()) == 2
+
+
+def test_a_base_may_be_stored_as_a_difference_here(giver: Side, taker: Side) -> None:
+    """It has another depth here than where the child comes from."""
+    older = stored(tuned(BASE, 9, change=1e-4))
+    taker.land(older)
+    taker.land(BASE_FILE)
+    repack(taker)
+    assert differences(taker) == 3
+    moved = move(giver, taker, CHILD_FILE, admitted=(BASE_FILE,))
+    assert moved.sent < 0.5 * len(CHILD_FILE)
+    assert differences(taker) == 6
+
+
+@pytest.mark.parametrize("cut", [100, 1000, 5000, 9000])
+def test_it_goes_on_where_it_was_cut(giver: Side, taker: Side, cut: int) -> None:
+    taker.land(BASE_FILE)
+    line = Line(known(giver, CHILD_FILE), cuts=[cut])
+    transfer(line, taker.destination(BASE_FILE), giver.wanted(CHILD_FILE), wait=Waits())
+    taker.destination().assemble(giver.announced(CHILD_FILE))
+    assert taker.read(CHILD_FILE) == CHILD_FILE
+    assert differences(taker) == 3
+
+
+class Pushy(LocalSource):
+    """Sends differences that nobody asked for."""
+
+    def bases(self, wanted):  # type: ignore[no-untyped-def]
+        return {}
+
+    def read(self, wanted, start=None, differences=()):  # type: ignore[no-untyped-def]
+        return LocalSource.read(LocalSource(self.store, self.scope, self.known), wanted, start, wanted)
+
+
+def test_a_difference_that_was_not_asked_for_is_refused(giver: Side, taker: Side) -> None:
+    """Or whoever sends could find out what is here."""
+    taker.land(BASE_FILE)
+    source = known(giver, CHILD_FILE)
+    pushy = Pushy(source.store, source.scope, source.known)
+    with pytest.raises(Corrupt, match="not asked for"):
+        transfer(pushy, taker.destination(BASE_FILE), giver.wanted(CHILD_FILE), wait=Waits())
+
+
+def test_a_base_that_is_used_stays(giver: Side, taker: Side) -> None:
+    taker.land(BASE_FILE)
+    told = known(giver, CHILD_FILE).bases(list(giver.wanted(CHILD_FILE)))
+    usable = taker.destination(BASE_FILE).usable(told)
+    assert usable == set(told)
+    from tukar.objects import holds
+
+    with taker.store.database.read() as tx:
+        held = holds.objects_of(tx, "swap:1", {base for of in told.values() for base in of})
+    assert held.keys() == {Digest(base) for of in told.values() for base in of}
