@@ -302,7 +302,7 @@ def test_a_table_out_of_proportion_is_refused(giver: Side, taker: Side) -> None:
     from tukar.objects.packs import BLOCK, RECORD
 
     digest = Digest.of(b"x")
-    frame = RECORD.pack(digest, 0, 0, 0, 1, 0, 3_000_000, 0, 3_000_000) + bytes(BLOCK.size)
+    frame = RECORD.pack(digest, 0, 0, 0, 0, 1, 0, 3_000_000, 0, 3_000_000) + bytes(BLOCK.size)
     with pytest.raises(Corrupt, match="more than is taken in"):
         taker.destination().write([frame], [digest])
 

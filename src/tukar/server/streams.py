@@ -54,8 +54,9 @@ class PiecesResponse(Response):
     def __init__(
         self, pieces: Pieces, length: int | None, status_code: int = 200, headers: dict[str, str] | None = None
     ) -> None:
-        known = {} if length is None else {"Content-Length": str(length)}
-        super().__init__(None, status_code, {**(headers or {}), **known})
+        super().__init__(None, status_code, {**(headers or {}), "Content-Length": str(length)})
+        if length is None:  # it comes in chunks
+            del self.headers["Content-Length"]
         self._pieces = (piece for piece in pieces if len(piece))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
