@@ -1,6 +1,6 @@
 """Decode damaged streams of the context codec, with the kernel under AddressSanitizer and UBSan.
 
-    python -m codecs.fuzz --inputs 100000 --seed 1        (in tests/, with gcc)
+    python -m tests.codecs.fuzz --inputs 100000 --seed 1        (in the project, with gcc)
 
 Each input is a stream of a small tensor, damaged a little in its meta or in its block, or with another size, place or
 base than it should have. The decoder has to say Corrupt, or return as many bytes as were asked for; within a second.
@@ -41,7 +41,7 @@ class Stream:
 
 def streams() -> list[Stream]:
     """Blocks of small tensors of every kind, with and without rows, whole and cut."""
-    from codecs.test_context_kernels import WIDTHS, encode, tuned
+    from tests.codecs.test_context_kernels import WIDTHS, encode, tuned
 
     from tukar.codecs.context import Coded, Delta
 
@@ -152,7 +152,7 @@ def main() -> int:
             _CHILD: str(library),
         }
         return subprocess.run(
-            [sys.executable, "-m", "codecs.fuzz", *sys.argv[1:]], env=os.environ | sanitized
+            [sys.executable, "-m", "tests.codecs.fuzz", *sys.argv[1:]], env=os.environ | sanitized
         ).returncode
 
 

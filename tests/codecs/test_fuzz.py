@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="no compiler here")
 def test_damaged_streams_do_no_harm() -> None:
-    command = [sys.executable, "-m", "codecs.fuzz", "--inputs", "60000", "--seed", "2"]
-    done = subprocess.run(command, cwd=TESTS, capture_output=True, text=True)
+    command = [sys.executable, "-m", "tests.codecs.fuzz", "--inputs", "60000", "--seed", "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["corrupt"] > 10_000
