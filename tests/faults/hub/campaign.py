@@ -1,6 +1,6 @@
 """Many power cuts over one recorded run of the workload, and a report of what was found.
 
-python -m faults.hub.campaign [--cuts N] [--seed S] [--workers W]     (in tests/)
+python -m faults.hub.campaign [--plan P] [--cuts N] [--seed S] [--workers W]     (in tests/)
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import tukar
 
 from ..powercut import Mode, Trace, record
 from . import verify
-from .plan import steps
+from .plan import PLANS, steps
 
 MEMORY = Path("/dev/shm")
 _MODES: Sequence[Mode] = ("strict", "everything", "random", "random")
@@ -95,24 +95,25 @@ def pending_at(trace: Trace, event: int) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--plan", choices=PLANS, default="everything")
     parser.add_argument("--cuts", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None, prefix="tukar-") as folder:
-        return _campaign(Path(folder), asked.cuts, asked.seed, asked.workers)
+        return _campaign(Path(folder), asked.plan, asked.cuts, asked.seed, asked.workers)
 
 
-def _campaign(folder: Path, count: int, seed: int, workers: int) -> int:
+def _campaign(folder: Path, plan: str, count: int, seed: int, workers: int) -> int:
     began = time.monotonic()
-    trace = recorded(folder / "root")
+    trace = recorded(folder / "root", plan)
     cuts = list(sample(trace, count, seed))
     # Forked, so that every worker has the trace; nothing else runs in this process yet.
     with multiprocessing.get_context("fork").Pool(workers, _begin, (trace, folder)) as pool:
         findings = [found for found in pool.imap_unordered(_work, cuts, chunksize=8) if found is not None]
     for finding in findings:
         print(finding)
-    print(_report(trace, cuts, findings, seed, time.monotonic() - began))
+    print(_report(plan, trace, cuts, findings, seed, time.monotonic() - began))
     return 1 if findings else 0
 
 
@@ -128,11 +129,13 @@ def _work(cut: Cut) -> Finding | None:
     return look(trace, cut, folder)
 
 
-def _report(trace: Trace, cuts: Sequence[Cut], findings: Sequence[Finding], seed: int, seconds: float) -> str:
+def _report(
+    plan: str, trace: Trace, cuts: Sequence[Cut], findings: Sequence[Finding], seed: int, seconds: float
+) -> str:
     during = Counter(kind for cut in cuts for kind in pending_at(trace, cut.event))
     modes = Counter(cut.mode for cut in cuts)
     lines = [
-        f"date: {datetime.now(UTC):%Y-%m-%d}, seed {seed}",
+        f"date: {datetime.now(UTC):%Y-%m-%d}, plan {plan}, seed {seed}",
         f"Tukar {tukar.__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
         f"SQLAlchemy {sqlalchemy.__version__}, Linux {platform.release()}",
         f"points at which a cut makes a difference: {len(trace.cuts())}",

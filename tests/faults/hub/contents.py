@@ -2,6 +2,7 @@
 
 ``text 3``: a small file that goes with a commit. ``noise 3``: opaque. ``model 3``: a safetensors file that shares all
 tensors but one with every other. ``gguf 3``. ``xet 3``: goes through Xet, and shares a xorb with every other.
+``family 13``: a safetensors file that is related to ``family 10`` to ``family 19``, and shares no tensor with them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import cache
 
 from blake3 import blake3
 
+from tukar.testing import relations
 from tukar.testing.models import Shapes, safetensors_header, tiny_gguf
 from tukar.testing.weights import weights
 from tukar.testing.xet import MadeRun, MadeXorb
@@ -29,6 +31,8 @@ def content(name: str) -> bytes:
             return _noise(name, 9_000 + 7_001 * int(number) % 60_000)
         case "model":
             return _model(int(number))
+        case "family":
+            return relations.stored(_relative(int(number)))
         case "gguf":
             return tiny_gguf(int(number))
         case _:
@@ -59,6 +63,15 @@ def _model(number: int) -> bytes:
         seed = number if index == number % len(_TENSORS) else 0
         data += weights(dtype, 2 * rows * columns, f"{seed} {name}")
     return b"".join(data)
+
+
+@cache
+def _relative(number: int) -> relations.Weights:
+    """The first of ten is the parent of four, and the second that of the other five."""
+    place = number % 10
+    if place == 0:
+        return relations.fresh(number)
+    return relations.tuned(_relative(number - place + (place >= 5)), number)
 
 
 def _noise(seed: str, size: int) -> bytes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from .steps import AddToken, AddUser, Check, Collect, Commit, Create, Delete, Send, Step
+from .steps import AddToken, AddUser, Check, Collect, Commit, Create, Delete, Pause, Repack, Send, Step
 
 Lane = Sequence[Step]
 Phase = Sequence[Lane]
@@ -74,10 +74,86 @@ PHASES: Sequence[Phase] = (
 """Every kind of thing that a hub does, some of it at once, with restarts in between."""
 
 
-def steps(phases: Sequence[Phase] = PHASES) -> dict[str, Step]:
-    """All steps by their names: the numbers of phase, lane and step."""
+FAMILY: Lane = [
+    Create("admin/base"),
+    Send("family 0"),
+    Commit("admin/base", "a parent", {"a.safetensors": "family 0"}),
+    Create("admin/child"),
+    Send("family 1"),
+    Send("family 2"),
+    Commit("admin/child", "two children", {"a.safetensors": "family 1", "b.safetensors": "family 2"}),
+    Repack(),
+    Collect(grace=3),
+    Check(),
+    Send("family 5"),
+    Commit("admin/child", "a child of a child", {"a.safetensors": "family 5"}),
+    Repack(),
+    Collect(),
+]
+
+ORPHANS: Lane = [
+    Delete("admin/base"),
+    Collect(),
+    Create("admin/other"),
+    Send("family 10"),
+    Commit("admin/other", "another family", {"a.safetensors": "family 10"}),
+    Repack(),
+    Collect(),
+    Check(),
+    Send("family 11"),
+    Pause(True),
+    Commit("admin/child", "of both", {"c.safetensors": "family 11"}),
+    Repack(),
+    Delete("admin/other"),
+    Pause(False),
+    Repack(),
+    Collect(window=0),
+    Send("family 3"),
+    Repack(),
+    Commit("admin/child", "encoded anew before it was committed", {"d.safetensors": "family 3"}),
+    Collect(grace=3),
+    Send("family 10"),
+    Create("admin/other"),
+    Commit("admin/other", "sent again", {"a.safetensors": "family 10"}),
+    Repack(),
+    Delete("admin/child"),
+    Collect(),
+    Check(),
+]
+
+
+def breeder(name: str, start: int) -> Iterator[Step]:
+    """Someone who publishes a family member by member, and deletes the parent of what is left."""
+    for number in (start, start + 1, start + 5):
+        yield Create(f"{name}/r{number}")
+        yield Send(f"family {number}")
+        yield Commit(f"{name}/r{number}", f"push {number}", {"m.safetensors": f"family {number}"})
+        if number == start + 5:
+            yield Delete(f"{name}/r{start}")
+            yield Repack()
+
+
+REPACKING: Sequence[Phase] = (
+    [FAMILY],
+    [ORPHANS],
+    [
+        list(breeder("alice", 20)),
+        list(breeder("bob", 30)),
+        [Repack(), Repack(), Check(), Repack()],
+        [Repack(beside=True), Collect(), Repack(beside=True), Collect(grace=2), Repack(beside=True), Collect()],
+    ],
+    [[Collect(window=0), Repack(), Delete("alice/r21"), Collect(), Check()]],
+)
+"""Families come, are encoded anew, and lose their parents; at last by several at once, collections among them."""
+
+PLANS: Mapping[str, Sequence[Phase]] = {"everything": PHASES, "repack": REPACKING}
+
+
+def steps(plans: Mapping[str, Sequence[Phase]] = PLANS) -> dict[str, Step]:
+    """All steps by their names: the plan, and the numbers of phase, lane and step."""
     return {
-        f"{number}.{lane}.{place}": step
+        f"{plan}.{number}.{lane}.{place}": step
+        for plan, phases in plans.items()
         for number, phase in enumerate(phases)
         for lane, steps in enumerate(phase)
         for place, step in enumerate(steps)

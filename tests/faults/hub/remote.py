@@ -97,8 +97,14 @@ class Remote:
             return self.add_token(user, name)
         return str(made.json()["token"])
 
-    def collect(self, window: float) -> None:
-        self.result(self.submit("gc", {"grace": 0, "upload_window": window}))
+    def collect(self, window: float, grace: float) -> None:
+        self.result(self.submit("gc", {"grace": grace, "upload_window": window}))
+
+    def repack(self, beside: bool) -> None:
+        self.result(self.submit("repack", {}))
+
+    def pause_repack(self, paused: bool) -> None:
+        self._post("/api/tukar/repack", {"paused": paused})
 
     def check(self) -> list[str]:
         return [str(fault["message"]) for fault in self.result(self.submit("check", {}))["faults"]]

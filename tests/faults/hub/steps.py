@@ -28,8 +28,13 @@ class Actor(Protocol):
 
     def add_token(self, user: str, name: str) -> str: ...
 
-    def collect(self, window: float) -> None:
-        """Collect garbage with no grace; what was sent within ``window`` seconds is spared."""
+    def collect(self, window: float, grace: float) -> None:
+        """Collect garbage; what was sent within ``window`` seconds is spared."""
+
+    def repack(self, beside: bool) -> None:
+        """Encode anew all that is pending. ``beside``: also while the hub itself is at it, where that can be."""
+
+    def pause_repack(self, paused: bool) -> None: ...
 
     def check(self) -> list[str]:
         """All that is wrong with what is stored."""
@@ -123,12 +128,13 @@ class AddToken:
 
 @dataclass(frozen=True)
 class Collect:
-    """Garbage collection without grace. ``window`` 0 also takes what was sent and not committed."""
+    """Garbage collection. ``window`` 0 also takes what was sent and not committed."""
 
     window: float = FOREVER
+    grace: float = 0
 
     def do(self, hub: Actor) -> str:
-        hub.collect(self.window)
+        hub.collect(self.window, self.grace)
         return ""
 
     def after(self, world: World, answer: str = "") -> World:
@@ -139,6 +145,32 @@ class Collect:
 class Check:
     def do(self, hub: Actor) -> str:
         assert hub.check() == []
+        return ""
+
+    def after(self, world: World, answer: str = "") -> World:
+        return world
+
+
+@dataclass(frozen=True)
+class Repack:
+    beside: bool = False
+
+    def do(self, hub: Actor) -> str:
+        hub.repack(self.beside)
+        return ""
+
+    def after(self, world: World, answer: str = "") -> World:
+        return world
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Let the hub encode nothing anew, or let it go on."""
+
+    paused: bool
+
+    def do(self, hub: Actor) -> str:
+        hub.pause_repack(self.paused)
         return ""
 
     def after(self, world: World, answer: str = "") -> World:

@@ -80,6 +80,6 @@ def test_a_push_is_tried_again(server: Server, python: Path, scratch: Path, seed
     client.call("snapshot_download", **pull)
     assert {path: found(scratch / "pulled").get(path) for path in files} == files
     assert hub.check() == []
-    hub.collect(0)
+    hub.collect(0, 0)
     assert hub.check() == []
     hub.close()

@@ -97,7 +97,7 @@ def test_a_collection_waits_for_room(full: Disk, hub: Remote) -> None:
     full.free()
     if (job := hub.ended(number))["state"] == "failed":
         assert any(hint in job["error"] for hint in HINTS), job["error"]
-        hub.collect(0)
+        hub.collect(0, 0)
     assert hub.look() == World(users=world.users)
 
 

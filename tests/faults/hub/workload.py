@@ -1,6 +1,6 @@
-"""Runs the plan on a hub below ROOT, and notes what was begun and what was acknowledged.
+"""Runs a plan on a hub below ROOT, and notes what was begun and what was acknowledged.
 
-python -m faults.hub.workload ROOT [FAULT]
+python -m faults.hub.workload ROOT [PLAN] [FAULT]
 
 With a fault, the hub is made to break its promises: the tests' own test. ``recover`` only opens the hub and collects.
 """
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,18 @@ from tukar.cas import epochs
 from tukar.config import Config
 from tukar.database import connect
 from tukar.hub import Hub, open_hub
-from tukar.objects import compaction
+from tukar.objects import compaction, repack
 from tukar.objects.packs import key
+from tukar.objects.repack import Repacker
+from tukar.usecases import repacking
 
 from ..powercut import mark
 from .inside import ADMIN_TOKEN, Inside, data
-from .plan import PHASES, Lane
+from .plan import PLANS, Lane
 from .steps import Collect
 
 START = 1_700_000_000.0
+_PACK = 16 << 10  # a model that is encoded anew takes several
 _WAL_PAGES = 25  # the log is taken over this often, instead of once in this whole run
 
 
@@ -49,7 +53,7 @@ class Clock:
 @contextmanager
 def opened(root: Path, clock: Clock) -> Iterator[Hub]:
     """The hub below ``root``, as it is run; nothing happens by itself."""
-    config = Config(data=data(root), admin_token=ADMIN_TOKEN, check_every=0, gc_every=0)
+    config = Config(data=data(root), admin_token=ADMIN_TOKEN, check_every=0, gc_every=0, repack_every=0)
     with open_hub(config, clock) as hub:
         yield hub
 
@@ -63,12 +67,14 @@ def epoch_of(hub: Hub) -> str:
         return epochs.current(tx, None)
 
 
-def run(root: Path) -> None:
+def run(root: Path, plan: str) -> None:
     clock = Clock()
-    for number, phase in enumerate(PHASES):
+    for number, phase in enumerate(PLANS[plan]):
         with opened(root, clock) as hub, ThreadPoolExecutor(len(phase)) as lanes:
             mark(root, f"open {epoch_of(hub)} {secret_of(hub)}")
-            todo = [lanes.submit(run_lane, root, hub, clock, f"{number}.{n}", lane) for n, lane in enumerate(phase)]
+            todo = [
+                lanes.submit(run_lane, root, hub, clock, f"{plan}.{number}.{n}", lane) for n, lane in enumerate(phase)
+            ]
             for lane in todo:
                 lane.result()
 
@@ -112,8 +118,23 @@ def packs_go_before_they_are_replaced() -> None:
     copy_as_it_is, compaction._copy = compaction._copy, copy
 
 
+def what_is_superseded_goes_before_it_is_replaced() -> None:
+    def finish(batch: Any) -> Any:
+        for tensor, _ in batch._moved:
+            batch.repacker.storage.delete(key(tensor.location.pack_id))
+        return finish_as_it_is(batch)
+
+    finish_as_it_is, repack._Batch.finish = repack._Batch.finish, finish
+
+
 FAULTS: dict[str, Callable[[], None]] = {
-    each.__name__: each for each in (files_are_not_synced, commits_are_not_synced, packs_go_before_they_are_replaced)
+    each.__name__: each
+    for each in (
+        files_are_not_synced,
+        commits_are_not_synced,
+        packs_go_before_they_are_replaced,
+        what_is_superseded_goes_before_it_is_replaced,
+    )
 }
 
 
@@ -123,10 +144,12 @@ def take_over_often(connection: Any, _: Any) -> None:
 
 if __name__ == "__main__":
     event.listen(Engine, "connect", take_over_often)
+    repacking.Repacker = partial(Repacker, pack_size=_PACK)  # type: ignore[assignment,misc]
     folder, what = Path(sys.argv[1]), sys.argv[2:]
     if what == ["recover"]:
         recover(folder)
     else:
         for fault in what:
-            FAULTS[fault]()
-        run(folder)
+            if fault in FAULTS:
+                FAULTS[fault]()
+        run(folder, next((plan for plan in what if plan in PLANS), "everything"))
