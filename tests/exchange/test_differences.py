@@ -58,7 +58,7 @@ def taker(make_side: Callable[[], Side]) -> Side:
 
 
 def repack(side: Side) -> None:
-    Repacker(side.store.database, side.store.storage, NOW).run()
+    Repacker(side.store.database, side.store.storage, lambda: NOW).run()
 
 
 def known(giver: Side, *contents: bytes, may_know: tuple[bytes, ...] = FILES) -> LocalSource:

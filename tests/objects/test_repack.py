@@ -30,7 +30,7 @@ def family() -> list[bytes]:
 
 
 def repack(store: Store, now: float = NOW, **settings: object) -> Repacked:
-    return Repacker(store.database, store.storage, now, **settings).run()  # type: ignore[arg-type]
+    return Repacker(store.database, store.storage, lambda: now, **settings).run()  # type: ignore[arg-type]
 
 
 def parents(store: Store) -> dict[bytes, set[bytes]]:

@@ -29,7 +29,7 @@ def rebuild_index(database: Database, storage: Storage, now: float) -> Iterator[
     An object that is stored as a difference is registered once its bases are: those with the least depth first, for a
     base has less. Of an object that lies in several packs, as after repacking, the plainest copy is taken that can be.
 
-    Only for who knows that no landing and no gc is under way.
+    Only for who knows that no landing, no repacking and no gc is under way.
     """
     present = {pack_id: stat.size for stat in storage.list(PREFIX) if (pack_id := pack_id_of(stat.key))}
     found: list[Location] = []

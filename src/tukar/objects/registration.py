@@ -109,9 +109,9 @@ def move_objects(tx: Transaction, copied: Iterable[tuple[Location, Record]], to_
 
 
 def supersede(tx: Transaction, object_id: int, old: Location, new: Location, now: float) -> bool:
-    """An object was encoded anew: from now on it is there. Returns False if it has moved, or a base of it has gone.
+    """An object was encoded anew: from now on it is there. Returns False if others did so before, or a base has gone.
 
-    The bytes where it was stay until the pack is compacted.
+    The bytes where it was, or where it was copied meanwhile, stay until the pack is compacted.
     """
     record = new.record
     wanted = {bytes(base) for base in record.bases}
@@ -121,11 +121,13 @@ def supersede(tx: Transaction, object_id: int, old: Location, new: Location, now
     user = sa.select(objects.c.id).join_from(bases, objects, objects.c.id == bases.c.object_id)
     if tx.execute(user.where(bases.c.base_id == object_id, objects.c.depth <= record.depth)).first() is not None:
         return False
-    here = (objects.c.id == object_id) & (objects.c.pack_id == old.pack_id) & (objects.c.offset == old.record.offset)
-    if tx.execute(objects.update().where(here).values(object_row(new.pack_id, record))).rowcount == 0:
+    form = sa.select(objects.c.pack_id, objects.c.codec, objects.c.stored_size, objects.c.depth)
+    here = tx.execute(form.where(objects.c.id == object_id)).one_or_none()
+    if here is None or here[1:] != (old.record.codec, old.record.stored_size, old.record.depth):
         return False
+    tx.execute(objects.update().where(objects.c.id == object_id).values(object_row(new.pack_id, record)))
     keep_bases(tx, object_id, record)
-    tx.execute(packs.update().where(packs.c.id == old.pack_id).values(superseded_at=now))
+    tx.execute(packs.update().where(packs.c.id == here.pack_id).values(superseded_at=now))
     return True
 
 

@@ -32,7 +32,7 @@ class Relatives:
         """The row ids of what an object may be stored as a difference to: at most ``count``, the nearest first."""
         with self.database.read() as tx:
             found = self._shelf(tx, sketch).nearest(sketch, 8 * count, frozenset({object_id}))
-            return _allowed(tx, object_id, found)[:count]
+            return _allowed(tx, object_id, list(dict.fromkeys(found)))[:count]
 
     def add(self, object_id: int, sketch: Sketch) -> None:
         """Another one. It is for whoever registers it to store it as well."""

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
@@ -25,9 +26,10 @@ from tukar import formats
 from tukar.codecs.base import Codec, TensorView
 from tukar.codecs.context import Coded, Delta
 from tukar.database import Database, Transaction
-from tukar.errors import Corrupt, TukarError
+from tukar.errors import Corrupt, TukarError, Unavailable
 from tukar.objects import cutting, index, registration, relatives
 from tukar.objects.cache import BlockCache
+from tukar.objects.damage import damaged_files
 from tukar.objects.encoding import BLOCK_SIZE, Base
 from tukar.objects.freed import FreedMeanwhile
 from tukar.objects.index import StoredFile, location_of
@@ -91,12 +93,13 @@ class Repacker:
     """Repacking of one database and storage, while both are in use. One at a time.
 
     Attributes:
+        now: the time, in seconds. A run may take days: a pack that seems to be from its start is taken for abandoned.
         goes_on: asked before each tensor; if not, what was encoded is kept, and the run ends.
     """
 
     database: Database
     storage: Storage
-    now: float
+    now: Callable[[], float]
     on_progress: Progress = lambda _: None
     goes_on: Callable[[], bool] = lambda: True
     pack_size: int = PACK_SIZE
@@ -122,19 +125,36 @@ class Repacker:
 
     def _repack(self, file: StoredFile) -> Repacked:
         done = Repacked()
-        try:
-            tensors = self._tensors(file)
-        except TukarError:  # damaged: for check to report
-            tensors = []
+        tensors = self._readable_tensors(file)
         while tensors:
             batch = _Batch(self)
-            tensors = batch.take(tensors)
-            done += batch.finish()
+            try:
+                left = batch.take(tensors)
+                done += batch.finish()
+            except _Unreadable as error:
+                batch.abandon()
+                left = [tensor for tensor in tensors if tensor is not error.tensor]
+            except BaseException:
+                batch.abandon()
+                raise
+            tensors = left
             if not self.goes_on():
                 return done
         with self.database.write() as tx:
-            tx.execute(files.update().where(files.c.id == file.id).values(repacked_at=self.now))
+            tx.execute(files.update().where(files.c.id == file.id).values(repacked_at=self.now()))
         return done + Repacked(files=1)
+
+    def _readable_tensors(self, file: StoredFile) -> list[_Tensor]:
+        """None of a file whose layout is damaged: that is for check to report."""
+        try:
+            return self._tensors(file)
+        except Unavailable:
+            with self.database.read() as tx:
+                if not damaged_files(tx, [file.sha256]):
+                    raise  # the storage is away: later
+        except TukarError:
+            pass
+        return []
 
     def _tensors(self, file: StoredFile) -> list[_Tensor]:
         """The tensors of a file that have not been looked at, each object once."""
@@ -193,6 +213,14 @@ class Repacker:
         self._relatives.add(object_id, made)
 
 
+class _Unreadable(Exception):
+    """A tensor, or what it was to be a difference to, was damaged or went away half-way: its pack is spoilt."""
+
+    def __init__(self, tensor: _Tensor) -> None:
+        super().__init__(tensor.location.record.digest)
+        self.tensor = tensor
+
+
 @dataclass(slots=True)
 class _Batch:
     """The tensors of one new pack."""
@@ -205,20 +233,21 @@ class _Batch:
     def take(self, tensors: list[_Tensor]) -> list[_Tensor]:
         """Encode tensors until a pack is full; returns those that are left."""
         with ExitStack() as stack:
-            try:
-                for count, tensor in enumerate(tensors):
-                    is_full = self._pack is not None and not self._pack.has_room(self.repacker.pack_size)
-                    if is_full or not self.repacker.goes_on():
-                        return tensors[count:]
-                    self._take(tensor, stack)
-            except BaseException:
-                stack.push(self._abandon)
-                raise
+            for count, tensor in enumerate(tensors):
+                is_full = self._pack is not None and not self._pack.has_room(self.repacker.pack_size)
+                if is_full or not self.repacker.goes_on():
+                    return tensors[count:]
+                self._take(tensor, stack)
         return []
 
-    def _abandon(self, *_: object) -> None:
-        if self._pack is not None:
-            drop_packs(self.repacker.database, self.repacker.storage, [self._pack.id])
+    def abandon(self) -> None:
+        """Remove the pack, unless it is registered: that may have failed only for who waited for it."""
+        if self._pack is None:
+            return
+        with suppress(TukarError):  # what cannot be removed now, gc removes; it must not hide why we are here
+            with self.repacker.database.read() as tx:
+                left = index.unregistered(tx, [self._pack.id])
+            drop_packs(self.repacker.database, self.repacker.storage, left)
 
     def _take(self, tensor: _Tensor, stack: ExitStack) -> None:
         repacker = self.repacker
@@ -236,27 +265,25 @@ class _Batch:
                     )
                     self._moved.append((tensor, record))
                 repacker.note(tensor.id, made)
-        except (FreedMeanwhile, Corrupt):
-            pass
+        except (FreedMeanwhile, Corrupt) as error:
+            if self._pack is not None and not self._pack.is_whole:
+                raise _Unreadable(tensor) from error
         repacker.on_progress(tensor.location.record.size)
 
     def _open(self, stack: ExitStack) -> PackWriter:
         if self._pack is None:
             pack_id = secrets.token_hex(16)
             with self.repacker.database.write() as tx:
-                registration.begin_pack(tx, pack_id, self.repacker.now)
-            self._pack = stack.enter_context(PackWriter(self.repacker.storage, pack_id))
+                registration.begin_pack(tx, pack_id, self.repacker.now())
+            self._pack = PackWriter(self.repacker.storage, pack_id)
+            stack.enter_context(self._pack)
         return self._pack
 
     def finish(self) -> Repacked:
         """Compare what was written, and let the objects move there."""
         repacker, pack = self.repacker, self._pack
         if pack is not None:
-            try:
-                self._prove(pack)
-            except BaseException:
-                self._abandon()
-                raise
+            self._prove(pack)
         with repacker.database.write() as tx:
             moved = self._move(tx, pack) if pack is not None else []
             relatives.store(tx, self._sketches)
@@ -271,24 +298,37 @@ class _Batch:
         blocks = Blocks(repacker.storage)
         for record in pack.records:
             location = Location(pack.id, record)
-            source = ObjectSource(blocks, lambda location=location: self._with_bases(location))  # type: ignore[misc]
-            hasher = object_hasher(record.kind)
-            for block in record.blocks():
-                hasher.update(source.read(block.raw_start, block.raw_start + block.raw_size))
-                repacker.on_progress(0)
-            if hasher.digest() != record.digest:
-                raise Corrupt(f"object {record.digest} was not encoded as it is", hint="try again")
+            try:
+                self._prove_object(ObjectSource(blocks, partial(self._with_bases, location)), record)
+            except Corrupt:
+                if self._has_bases(record):
+                    raise
+                self._moved = [(tensor, made) for tensor, made in self._moved if made is not record]
+
+    def _prove_object(self, source: ObjectSource, record: Record) -> None:
+        hasher = object_hasher(record.kind)
+        for block in record.blocks():
+            hasher.update(source.read(block.raw_start, block.raw_start + block.raw_size))
+            self.repacker.on_progress(0)
+        if hasher.digest() != record.digest:
+            raise Corrupt(f"object {record.digest} was not encoded as it is", hint="try again")
+
+    def _has_bases(self, record: Record) -> bool:
+        """Whether its bases are still here: nothing keeps them until it has moved."""
+        with self.repacker.database.read() as tx:
+            return index.locate_ids(tx, record.bases).keys() == set(record.bases)
 
     def _with_bases(self, location: Location) -> Location:
         with self.repacker.database.read() as tx:
             return index.with_bases(tx, [location])[0]
 
     def _move(self, tx: Transaction, pack: PackWriter) -> list[tuple[_Tensor, Record]]:
-        registration.make_live(tx, pack.id, pack.size, pack.records, self.repacker.now)
+        now = self.repacker.now()
+        registration.make_live(tx, pack.id, pack.size, pack.records, now)
         return [
             (tensor, record)
             for tensor, record in self._moved
-            if registration.supersede(tx, tensor.id, tensor.location, Location(pack.id, record), self.repacker.now)
+            if registration.supersede(tx, tensor.id, tensor.location, Location(pack.id, record), now)
         ]
 
 

@@ -41,6 +41,11 @@ class PackWriter:
         """Whether another object may be added if the pack is to have about ``pack_size`` bytes."""
         return self.size + self.footer_size < pack_size and len(self.records) < MAX_RECORDS
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every object of which something was written was written to its end. If not, it cannot be finished."""
+        return self.size == len(HEADER) + sum(record.stored_size for record in self.records)
+
     def add(
         self,
         digest: Digest,
@@ -86,7 +91,7 @@ class PackWriter:
             self._blob.write(buffer)
 
     def _finish(self) -> None:
-        if self.size != len(HEADER) + sum(record.stored_size for record in self.records):
+        if not self.is_whole:
             raise Corrupt(f"pack {self.id}: its last object is not whole")
         if self.footer_size > MAX_FOOTER:
             raise Corrupt(f"pack {self.id}: its footer would have {self.footer_size} bytes, more than {MAX_FOOTER}")

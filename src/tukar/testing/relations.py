@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import numpy as np
 
-SHAPES = {"embed": (200, 64), "layer.weight": (64, 128), "norm": (64,), "head": (64, 64)}
-
+Shapes = Mapping[str, tuple[int, ...]]
 Weights = dict[str, np.ndarray]
 
+SHAPES: Shapes = {"embed": (200, 64), "layer.weight": (64, 128), "norm": (64,), "head": (64, 64)}
 
-def fresh(seed: int = 0) -> Weights:
+
+def fresh(seed: int = 0, shapes: Shapes = SHAPES) -> Weights:
     """Weights that are related to no other's, as float32."""
     random = np.random.default_rng(seed)
-    return {name: (random.standard_normal(shape) * 0.05).astype(np.float32) for name, shape in SHAPES.items()}
+    return {name: (random.standard_normal(shape) * 0.05).astype(np.float32) for name, shape in shapes.items()}
 
 
 def tuned(weights: Weights, seed: int, change: float = 1e-3) -> Weights:

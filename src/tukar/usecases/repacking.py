@@ -57,7 +57,7 @@ def run(services: Services, on_progress: Progress) -> Repacked:
         with services.database.read() as tx:
             return facts.get(tx, _PAUSED) is None
 
-    return Repacker(services.database, services.objects.storage, services.clock(), on_progress, goes_on).run()
+    return Repacker(services.database, services.objects.storage, services.clock, on_progress, goes_on).run()
 
 
 def drive(services: Services, context: JobContext) -> Json:
