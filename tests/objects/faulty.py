@@ -1,4 +1,4 @@
-"""A storage and a database that fail, or die, at a step of one's choice."""
+"""A storage and a database that fail, or die, at a step of one's choice; a storage with a flipped bit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from tukar.database import Database, Transaction
 from tukar.errors import Unavailable
 from tukar.storage.base import Stat, Storage, Writer
+from tukar.storage.memory import MemoryStorage
 
 
 class Died(BaseException):
@@ -129,3 +130,22 @@ class Interposed:
 
     def delete(self, key: str) -> None:
         self._storage.delete(key)
+
+
+class FlippedStorage(MemoryStorage):
+    """Another storage's blobs, with one bit that reads as its opposite."""
+
+    def __init__(self, whole: MemoryStorage, key: str, byte: int, bit: int) -> None:
+        self._whole, self._key, self._byte, self._mask = whole, key, byte, 1 << bit
+
+    def read(self, key: str, start: int, stop: int) -> bytes:
+        data = bytearray(self._whole.read(key, start, stop))
+        if key == self._key and start <= self._byte < stop:
+            data[self._byte - start] ^= self._mask
+        return bytes(data)
+
+    def stat(self, key: str) -> Stat:
+        return self._whole.stat(key)
+
+    def list(self, prefix: str = "") -> Iterator[Stat]:
+        return self._whole.list(prefix)

@@ -18,34 +18,15 @@ from tukar.objects import manifests, tables
 from tukar.objects.cache import BlockCache
 from tukar.objects.packs import MANIFEST, PREFIX, Record, read_footer
 from tukar.objects.sources import BytesSource
-from tukar.storage.base import Stat
 from tukar.storage.memory import MemoryStorage
 from tukar.testing.models import tiny_gguf, tiny_safetensors
 
+from .faulty import FlippedStorage
 from .stores import PACK, Store, digests, noise, sha256_of, text
 
 KINDS = ("header", "raw", "zstd", "manifest", "dead", "record", "table", "count", "trailer")
 FAST, FULL = 100, 1500
 HEADER, COUNT, RECORD, ENTRY = 8, 4, 64, 68  # bytes, as the format has them
-
-
-class FlippedStorage(MemoryStorage):
-    """Another storage's blobs, with one bit that reads as its opposite."""
-
-    def __init__(self, whole: MemoryStorage, key: str, byte: int, bit: int) -> None:
-        self._whole, self._key, self._byte, self._mask = whole, key, byte, 1 << bit
-
-    def read(self, key: str, start: int, stop: int) -> bytes:
-        data = bytearray(self._whole.read(key, start, stop))
-        if key == self._key and start <= self._byte < stop:
-            data[self._byte - start] ^= self._mask
-        return bytes(data)
-
-    def stat(self, key: str) -> Stat:
-        return self._whole.stat(key)
-
-    def list(self, prefix: str = "") -> Iterator[Stat]:
-        return self._whole.list(prefix)
 
 
 @dataclass(frozen=True)
