@@ -18,7 +18,7 @@ from .contents import content, runs, sha256
 from .inside import ADMIN_TOKEN
 from .world import File, Revision, World, is_regular, size
 
-_HOME = "admin/home"
+HOME = "admin/home"
 """A repository that always exists: uploads need one to be announced in."""
 
 _JOB_SECONDS = 50.0  # less than a lease: nobody should have to wait for one to run out
@@ -54,7 +54,7 @@ class Remote:
         _check(self._http.request("DELETE", "/api/repos/delete", json=body), but=404)
 
     def send(self, name: str) -> None:
-        self.create(_HOME)
+        self.create(HOME)
         self.sent.add(name)
         if name.startswith("xet"):
             self._send_through_xet(name)
@@ -69,10 +69,10 @@ class Remote:
     def _batch(self, names: list[str]) -> list[dict[str, Any]]:
         objects = [{"oid": sha256(name), "size": size(name)} for name in names]
         asked = {"operation": "upload", "transfers": ["basic"], "objects": objects}
-        return list(self._post(f"/{_HOME}.git/info/lfs/objects/batch", asked)["objects"])
+        return list(self._post(f"/{HOME}.git/info/lfs/objects/batch", asked)["objects"])
 
     def _send_through_xet(self, name: str) -> None:
-        service = _check(self._http.get(f"/api/models/{_HOME}/xet-write-token/main")).json()
+        service = _check(self._http.get(f"/api/models/{HOME}/xet-write-token/main")).json()
         token = {"Authorization": f"Bearer {service['accessToken']}"}
         for xorb in {run.xorb for run in runs(name)}:
             address = f"{service['casUrl']}/v1/xorbs/default/{xorb.hash}"
@@ -136,8 +136,8 @@ class Remote:
         self._hashes.clear()
         names = [item["id"] for item in self._all("/api/models")]
         users = frozenset(item["name"] for item in _check(self._http.get("/api/tukar/users")).json())
-        found = {name: tuple(self._history(name)) for name in names if name != _HOME}
-        return World(found, users, frozenset(self._still_here()) if _HOME in names else frozenset())
+        found = {name: tuple(self._history(name)) for name in names if name != HOME}
+        return World(found, users, frozenset(self._still_here()) if HOME in names else frozenset())
 
     def _still_here(self) -> Iterator[str]:
         known = sorted(self.sent)

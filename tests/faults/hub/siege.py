@@ -1,6 +1,6 @@
 """A hub as a process, killed again and again while somebody works with it.
 
-python -m faults.hub.siege [--kills N] [--seed S]     (in tests/)
+python -m faults.hub.siege [--work W] [--kills N] [--seed S]     (in tests/)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,10 +22,11 @@ from random import Random
 import httpx
 
 from .contents import sha256
+from .inside import data
 from .process import Died, Server
-from .remote import Remote
-from .steps import FOREVER, AddToken, AddUser, Check, Collect, Commit, Create, Delete, Send, Step
-from .verify import Promises, do, needed_before
+from .remote import HOME, Remote
+from .steps import FOREVER, AddToken, AddUser, Check, Collect, Commit, Create, Delete, Pause, Repack, Send, Step
+from .verify import Promises, do, faults, needed_before
 from .world import World
 
 _KILLS_PER_HUB = 12  # then a new one: what is stored is read again after every kill
@@ -33,16 +34,38 @@ _MOST_STEPS = 400  # of the disk, until a counted kill
 _MOST_SECONDS = 0.6  # until one by the clock
 
 
+_KILLED = "jobs are {'failed'}"  # as those are that were asked for over HTTP: whoever waited asks again
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done with a hub: how likely each is, and the kinds of contents."""
+
+    likely: Mapping[str, int]
+    kinds: Sequence[str]
+
+
+WORK: Mapping[str, Work] = {
+    "everything": Work(
+        {"send": 8, "commit": 8, "collect": 3, "drop": 1, "people": 1, "check": 1, "repack": 1},
+        ("model", "noise", "xet", "gguf", "family"),
+    ),
+    "repack": Work({"send": 6, "commit": 6, "collect": 4, "drop": 2, "repack": 10, "pause": 1}, ("family",)),
+}
+
+
 @dataclass
 class Siege:
     """One hub, and what it has promised.
 
     Attributes:
+        work: what is done with it.
         killed: what was under way at each kill.
     """
 
     server: Server
     random: Random
+    work: Work = WORK["everything"]
     made: Promises = field(default_factory=Promises)
     killed: list[str] = field(default_factory=list)
     _number: int = 0
@@ -60,6 +83,14 @@ class Siege:
             self.made.world = do([*needed_before(step), step], self.hub, self.made.world)
         self.made.pending.clear()
         assert self.made.world.differences(self.hub.look()) == []
+
+    def end(self, root: Path) -> None:
+        """Kill it at last, and look at what it has left below ``root``."""
+        self.made.world = do([Create(HOME)], self.hub, self.made.world)
+        self.server.kill()
+        found = faults(root, self.made, time.time() + 3600)
+        found = [each for each in found if each != _KILLED]
+        assert not found, "\n".join(found)
 
     @contextmanager
     def _killing(self) -> Iterator[None]:
@@ -117,13 +148,17 @@ class Siege:
         if not repositories or random.random() < 0.08:
             return Create(f"admin/r{number}")
         repository = random.choice(repositories)
-        match random.choices(("send", "commit", "collect", "drop", "people", "check"), (8, 8, 3, 1, 1, 1))[0]:
+        match random.choices(list(self.work.likely), list(self.work.likely.values()))[0]:
             case "send":
-                return Send(f"{random.choice(('model', 'noise', 'xet', 'gguf'))} {random.randrange(30)}")
+                return Send(f"{random.choice(self.work.kinds)} {random.randrange(30)}")
             case "commit":
                 return self._commit(repository, number, world)
             case "collect":
-                return Collect(random.choice((0, FOREVER, FOREVER)))
+                return Collect(random.choice((0, FOREVER, FOREVER)), random.choice((0, 0, 1)))
+            case "repack":
+                return Repack()
+            case "pause":
+                return Pause(random.random() < 0.5)
             case "drop":
                 return Delete(repository)
             case "people":
@@ -147,16 +182,19 @@ def _is_here(name: str, world: World) -> bool:
     return sha256(name) in world.sent
 
 
-def siege(folder: Path, kills: int, seed: int) -> Counter[str]:
+def siege(folder: Path, kills: int, seed: int, work: Work = WORK["everything"]) -> Counter[str]:
     """Kill hubs so often; what was under way. AssertionError, with the seed and the log's place, where one failed."""
     random, killed = Random(seed), Counter[str]()
     while killed.total() < kills:
-        server = Server(folder / f"data-{killed.total()}")
+        root = folder / f"hub-{killed.total()}"
+        data(root).parent.mkdir(parents=True)
+        server = Server(data(root))
         server.start()
-        besieged = Siege(server, random)
+        besieged = Siege(server, random, work)
         try:
             while len(besieged.killed) < min(_KILLS_PER_HUB, kills - killed.total()):
                 besieged.round()
+            besieged.end(root)
         except Exception as error:
             error.add_note(f"seed {seed}, after {killed.total()} + {len(besieged.killed)} kills\n{_tail(server.log)}")
             raise
@@ -173,13 +211,14 @@ def _tail(log: Path) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", choices=WORK, default="everything")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as folder:
-        killed = siege(Path(folder), asked.kills, asked.seed)
-    print(f"kills: {killed.total()}, seed {asked.seed}: {dict(killed.most_common())}; no fault")
+        killed = siege(Path(folder), asked.kills, asked.seed, WORK[asked.work])
+    print(f"kills: {killed.total()}, {asked.work}, seed {asked.seed}: {dict(killed.most_common())}; no fault")
     print(f"time: {time.monotonic() - began:.0f} s")
     return 0
 

@@ -94,10 +94,10 @@ def promises(markers: Sequence[str], steps: Mapping[str, Step]) -> Promises:
     return made
 
 
-def faults(root: Path, made: Promises) -> list[str]:
+def faults(root: Path, made: Promises, now: float = START + _LATER) -> list[str]:
     """Everything that is wrong after a crash that left ``root``; nothing, if the hub keeps its promises."""
     try:
-        with opened(root, Clock(START + _LATER)) as hub:
+        with opened(root, Clock(now)) as hub:
             return [*_first_look(hub, made), *_use(hub, made), *_left_over(hub, data(root))]
     except Exception:  # the hub does not open, or a step fails: a fault like any other
         return [traceback.format_exc()]
