@@ -140,8 +140,9 @@ def flip(family: Family, region: Region, byte: int, bit: int) -> None:
     if region.of is not None:
         assert all(str(region.of.digest) in finding.message for finding in findings), "it says what is damaged"
     for sha256, content in family.contents.items():
-        for start, stop in ((0, len(content)), (len(content) // 2, len(content) // 2 + 20)):
-            _read(family, damaged, region, sha256, start, stop)
+        _read(family, damaged, region, sha256, 0, len(content))
+    start = byte % len(content)
+    _read(family, damaged, region, sha256, start, min(start + 20, len(content)))
 
 
 def _read(family: Family, damaged: FlippedStorage, region: Region, sha256: str, start: int, stop: int) -> None:

@@ -1,0 +1,270 @@
+"""Repacking beside everything else: downloads, collections, damage, another repacking, a rebuild of the index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+
+import pytest
+import sqlalchemy as sa
+
+from tukar.database import Database, metadata
+from tukar.errors import Corrupt
+from tukar.objects.cache import BlockCache
+from tukar.objects.freed import FreedMeanwhile
+from tukar.objects.rebuild import rebuild_index
+from tukar.objects.repack import Repacked, Repacker
+from tukar.objects.tables import bases, files, objects, packs
+from tukar.storage.folder import FolderStorage
+from tukar.storage.memory import MemoryStorage
+from tukar.testing.relations import Shapes, fresh, stored, tuned
+
+from .stores import NOW, Store, flipped, sha256_of
+
+DAY = 86_400.0
+SMALL: Shapes = {"up": (32, 72), "down": (64, 33), "norm": (64,)}
+LONG: Shapes = {f"layers.{number}": (256, 384) for number in range(5)}
+
+
+def repack(store: Store, now: float = NOW, **settings: object) -> Repacked:
+    return Repacker(store.database, store.storage, lambda: now, **settings).run()  # type: ignore[arg-type]
+
+
+def family(shapes: Shapes) -> list[bytes]:
+    """A base, two children, and a child of the second."""
+    base = fresh(0, shapes)
+    child = tuned(base, 1)
+    return [stored(each) for each in (base, tuned(base, 2), child, tuned(child, 3, change=2e-4))]
+
+
+def differences(store: Store) -> int:
+    return len(store.rows(sa.select(bases.c.object_id).distinct()))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    database = Database(f"sqlite:///{tmp_path}/database.sqlite")
+    metadata.create_all(database.engine)
+    yield Store(database, MemoryStorage())
+    database.close()
+
+
+# Downloads
+
+
+@pytest.mark.parametrize("place", [1, 3])
+def test_a_long_download_goes_on_while_what_it_reads_is_replaced_and_freed(store: Store, place: int) -> None:
+    """Twice: plain tensors become differences, and then their packs are written anew, and their parents are gone."""
+    store.block_size, store.pack_size, store.cache = 64 << 10, 256 << 10, BlockCache(0)
+    base, _, child, grandchild = contents = family(LONG)
+    for content in contents:
+        store.land(content)
+    start, stop = 1000, len(child) - 1000
+    downloads = [(content, store.open(sha256_of(content)).stream(start, stop)) for content in (child, grandchild)]
+    read = [b"".join(bytes(next(pieces)) for _ in range(place)) for _, pieces in downloads]
+    assert max(map(len, read)) < stop - start
+    before = store.blobs()
+    repack(store)
+    store.roots.discard(sha256_of(base))
+    store.collect(NOW + 10)
+    assert not before.keys() & store.blobs().keys()
+    assert differences(store) == 15
+    read = [got + bytes(next(pieces, b"")) for got, (_, pieces) in zip(read, downloads, strict=True)]
+    store.collect_and_move()
+    for got, (content, pieces) in zip(read, downloads, strict=True):
+        assert got + b"".join(pieces) == content[start:stop]
+
+
+# What goes or moves while it is encoded
+
+
+def on_first(happens: Callable[[], object]) -> Callable[[int], None]:
+    """Progress that lets something happen once the first tensor was encoded anew."""
+    left = [happens]
+
+    def advance(size: int) -> None:
+        if size and left:
+            left.pop()()
+
+    return advance
+
+
+def test_what_gc_moves_meanwhile_is_replaced_all_the_same(store: Store) -> None:
+    contents = family(SMALL)
+    for content in contents[:2]:
+        store.land(content)
+    repack(store, on_progress=on_first(store.collect_and_move))
+    assert differences(store) == 2
+    store.collect(NOW + 1)
+    assert [store.read(sha256_of(content)) for content in contents[:2]] == contents[:2]
+    assert store.check() == []
+
+
+def test_a_parent_that_is_freed_meanwhile_is_done_without(store: Store) -> None:
+    base, child, *_ = family(SMALL)
+    store.land(base)
+    repack(store)
+    store.land(child)
+
+    def forget() -> None:
+        store.roots.discard(sha256_of(base))
+        store.collect(NOW + 1)
+
+    repack(store, on_progress=on_first(forget))
+    assert not store.has(sha256_of(base))
+    assert differences(store) == 0
+    assert store.read(sha256_of(child)) == child
+    assert store.check() == []
+    store.collect(NOW + 2)
+    assert set(store.states().values()) == {"live"}
+
+
+def test_a_run_that_takes_days_is_not_taken_for_abandoned(store: Store) -> None:
+    """And what it supersedes stays for the grace period from then on, not from its start."""
+    contents = family(SMALL)
+    for content in contents[:2]:
+        store.land(content)
+    clock = [NOW]
+
+    def advance(_: int) -> None:
+        clock[0] += DAY / 8
+        store.collect(clock[0], grace=3 * DAY)
+
+    Repacker(store.database, store.storage, lambda: clock[0], advance).run()
+    assert clock[0] > NOW + DAY
+    assert differences(store) == 2
+    (latest,) = store.rows(sa.select(sa.func.max(packs.c.superseded_at)))[0]
+    assert latest > NOW + DAY
+    assert [store.read(sha256_of(content)) for content in contents[:2]] == contents[:2]
+
+
+# Damage
+
+
+@pytest.mark.parametrize("of", ["base", "child"])
+def test_damage_half_way_through_a_tensor_spoils_no_other(store: Store, of: str) -> None:
+    """It shows only as the tensor is encoded: not in the blocks on which encodings are tried."""
+    store.block_size, store.pack_size = 1 << 20, 64 << 20
+    base = fresh(0, {"a": (64, 48), "huge": (2560, 1024), "z": (48, 64)})
+    contents = [stored(base), stored(tuned(base, 1))]
+    store.land(contents[0])
+    if of == "base":
+        repack(store)
+        store.collect(NOW + 1)
+    store.land(contents[1])
+    sha256 = sha256_of(contents[of == "child"])
+    reader = store.open(sha256)
+    huge = next(part.location for part in reader._parts(0, reader.size) if part.length > 4 << 20)
+    block = list(huge.record.blocks())[1]
+    (damaged,) = (key for key in store.blobs() if key.endswith(huge.pack_id))
+    store.put(damaged, flipped(store.data()[damaged], block.start + 100))
+    repack(store)
+    assert store.rows(sa.select(files.c.id).where(files.c.repacked_at.is_(None))) == []
+    assert differences(store) == 2, "a and z"
+    assert set(store.states().values()) == {"live"}
+    with pytest.raises(Corrupt):
+        store.read(sha256)
+    if of == "base":
+        assert store.read(sha256_of(contents[1])) == contents[1]
+
+
+# Others at the same time
+
+
+@pytest.mark.parametrize("after", [1, 4, 9])
+def test_an_index_that_is_rebuilt_meanwhile(store: Store, after: int) -> None:
+    contents = family(SMALL)
+    for content in contents:
+        store.land(content)
+    calls = 0
+
+    def advance(_: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == after:
+            assert list(rebuild_index(store.database, store.storage, NOW)) == []
+
+    try:
+        repack(store, on_progress=advance)
+    except FreedMeanwhile:  # its pack was taken for one that had landed
+        repack(store)
+    store.collect(NOW + 1)
+    assert [store.read(sha256_of(content)) for content in contents] == contents
+    assert store.check() == []
+    assert set(store.states().values()) == {"live"}
+
+
+class _Crowd:
+    """Some who publish families and delete them, two who repack, one who collects, and readers."""
+
+    def __init__(self, store: Store, rounds: int) -> None:
+        self.store, self.rounds = store, rounds
+        self.contents = {sha256_of(content): content for seed in range(4) for content in self._family(seed)}
+
+    def _family(self, seed: int) -> list[bytes]:
+        base = fresh(seed, SMALL)
+        return [stored(base), *(stored(tuned(base, number)) for number in range(3))]
+
+    def publish(self, seed: int) -> None:
+        """Each member in turn, the one before it deleted."""
+        mine, random = self._family(seed), Random(seed)
+        for _ in range(self.rounds):
+            content, other = random.sample(mine, 2)
+            self.land(content)
+            self.store.roots.discard(sha256_of(other))
+            self.read(sha256_of(content))
+
+    def land(self, content: bytes) -> None:
+        while True:
+            try:
+                self.store.land(content)
+                return
+            except FreedMeanwhile:
+                pass
+
+    def repack(self) -> None:
+        for _ in range(self.rounds):
+            Repacker(self.store.database, self.store.storage, lambda: NOW, pack_size=8 << 10).run()
+
+    def collect(self) -> None:
+        for _ in range(self.rounds):
+            self.store.collect(NOW + 1)
+            assert self.store.check() == []
+
+    def read(self, sha256: str) -> None:
+        for start, stop in ((0, len(self.contents[sha256])), (2000, 9000)):
+            assert self.store.open(sha256).read(start, stop) == self.contents[sha256][start:stop]
+
+    def all_at_once(self) -> None:
+        tasks = [lambda: self.publish(0), lambda: self.publish(1), self.repack, self.repack, self.collect]
+        with ThreadPoolExecutor(len(tasks)) as threads:
+            for done in [threads.submit(task) for task in tasks]:
+                done.result()
+
+
+def _all_at_once(folder: Path, rounds: int) -> None:
+    database = Database(f"sqlite:///{folder}/database.sqlite")
+    metadata.create_all(database.engine)
+    store = Store(database, FolderStorage(folder / "objects"), pack_size=64 << 10)
+    crowd = _Crowd(store, rounds)
+    crowd.all_at_once()
+    crowd.repack()
+    store.collect(NOW + 2)
+    for sha256 in store.roots:
+        crowd.read(sha256)
+    assert store.check() == []
+    assert store.rows(sa.select(files.c.id).where(files.c.repacked_at.is_(None))) == []
+    assert set(store.states().values()) == {"live"}
+    assert max(row.depth for row in store.rows(sa.select(objects.c.depth))) <= 3
+    database.close()
+
+
+def test_two_repackings_beside_publishing_deleting_collecting_and_checking(scratch: Path) -> None:
+    _all_at_once(scratch, 3)
+
+
+@pytest.mark.slow
+def test_the_same_for_longer(scratch: Path) -> None:
+    _all_at_once(scratch, 40)
