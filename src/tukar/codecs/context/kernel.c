@@ -67,6 +67,16 @@ static inline uint16_t get16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] <
 static inline uint32_t get32(const uint8_t *p) { uint32_t v; memcpy(&v, p, 4); return v; }
 static inline uint64_t get64(const uint8_t *p) { uint64_t v; memcpy(&v, p, 8); return v; }
 
+/* What vectors gain on, and the compiler finds by itself, is compiled once for each level. */
+#define EACH_WIDTH(MACRO, L, TARGET) MACRO(uint8_t, 8, L, TARGET) MACRO(uint16_t, 16, L, TARGET) MACRO(uint32_t, 32, L, TARGET)
+#ifdef X86
+#define EACH_LEVEL(MACRO) EACH_WIDTH(MACRO, 0, ) EACH_WIDTH(MACRO, 1, AVX2) EACH_WIDTH(MACRO, 2, AVX512)
+#define AT_LEVEL(FUNCTION, ...) (m->level >= 2 ? FUNCTION##_2(__VA_ARGS__) : m->level == 1 ? FUNCTION##_1(__VA_ARGS__) : FUNCTION##_0(__VA_ARGS__))
+#else
+#define EACH_LEVEL(MACRO) EACH_WIDTH(MACRO, 0, )
+#define AT_LEVEL(FUNCTION, ...) FUNCTION##_0(__VA_ARGS__)
+#endif
+
 /* ---- Elements ---- */
 
 static inline uint32_t bit_length(uint32_t v) {
@@ -105,8 +115,8 @@ ELEMENTS(uint32_t, 32)
 
 /* ---- Cells: the place of each element in Model.cells, from the base alone ---- */
 
-#define PLACES(T, W) \
-static void places_##W(const T *base, size_t n, uint64_t at, const Model *m, uint16_t *place) { \
+#define PLACES(T, W, L, TARGET) \
+TARGET static void places_##W##_##L(const T *base, size_t n, uint64_t at, const Model *m, uint16_t *place) { \
     int top = m->top_class, is_float = m->is_float, class_shift = m->class_shift; \
     for (size_t i = 0; i < n; i++) { \
         int level = top - (int)class_of(base[i], W, is_float, class_shift); \
@@ -121,23 +131,16 @@ static void places_##W(const T *base, size_t n, uint64_t at, const Model *m, uin
         i += left; \
     } \
 } \
-static void contexts_##W(const T *base, size_t n, uint64_t at, const Model *m, uint8_t *table, uint8_t *shift) { \
+TARGET static void contexts_##W##_##L(const T *base, size_t n, uint64_t at, const Model *m, uint8_t *table, uint8_t *shift) { \
     uint16_t place[CHUNK]; \
-    if (!m->is_delta) { \
-        memset(table, 0, n); \
-        memset(shift, m->cells[0] >> 8, n); \
-        return; \
-    } \
-    places_##W(base, n, at, m, place); \
+    places_##W##_##L(base, n, at, m, place); \
     for (size_t i = 0; i < n; i++) { \
         uint16_t cell = m->cells[place[i]]; \
         table[i] = (uint8_t)cell; \
         shift[i] = (uint8_t)(cell >> 8); \
     } \
 }
-PLACES(uint8_t, 8)
-PLACES(uint16_t, 16)
-PLACES(uint32_t, 32)
+EACH_LEVEL(PLACES)
 
 #ifdef X86
 /* A class of 16 or 32 bits as a level, for floats. */
@@ -179,7 +182,7 @@ AVX512 static size_t contexts512_##W(const T *base, size_t n, uint64_t at, const
         size_t stop = m->columns - column < n - i ? i + (size_t)(m->columns - column) : n; \
         const uint8_t *scales = m->column_scales + column; \
         if (i + 32 > stop) { /* the rest of a row, and of the next one as far as one load goes */ \
-            contexts_##W(base + i, stop - i, at + i, m, table + i, shift + i); \
+            contexts_##W##_2(base + i, stop - i, at + i, m, table + i, shift + i); \
             i = stop; \
             continue; \
         } \
@@ -200,7 +203,18 @@ AVX512 static size_t contexts512_##W(const T *base, size_t n, uint64_t at, const
 }
 CONTEXTS512(uint16_t, 16)
 CONTEXTS512(uint32_t, 32)
+#define FIRST_CONTEXTS(W) (m->level >= 2 ? contexts512_##W(base, n, at, m, table, shift) : 0)
+#else
+#define FIRST_CONTEXTS(W) 0
 #endif
+#define CONTEXTS(T, W, FIRST) \
+static void contexts_##W(const T *base, size_t n, uint64_t at, const Model *m, uint8_t *table, uint8_t *shift) { \
+    size_t done = FIRST; \
+    AT_LEVEL(contexts_##W, base + done, n - done, at + done, m, table + done, shift + done); \
+}
+CONTEXTS(uint8_t, 8, 0)
+CONTEXTS(uint16_t, 16, FIRST_CONTEXTS(16))
+CONTEXTS(uint32_t, 32, FIRST_CONTEXTS(32))
 
 /* ---- Symbols: interleaved rANS (J. Duda, arXiv:1311.2540; F. Giesen, arXiv:1402.3392) ----
  *
@@ -447,11 +461,9 @@ static int refill(Bits *b) {
 }
 
 #ifdef X86
-#define CONTEXTS_FAST(W) (m->level >= 2 ? contexts512_##W(from, count, at, m, table, shift) : 0)
 #define JOIN_FAST(W) (m->level >= 2 ? join512_##W(from, to, symbol, shift, count, m->is_float, b.raw, &b.bits) \
     : m->level == 1 ? join256_##W(from, to, symbol, shift, count, m->is_float, b.raw, &b.bits) : 0)
 #else
-#define CONTEXTS_FAST(W) 0
 #define JOIN_FAST(W) 0
 #endif
 
@@ -463,7 +475,7 @@ static int symbols(const Model *m, uint32_t *x, const uint8_t *table, uint8_t *o
     return symbols_plain(x, (size_t)m->lanes, table, out, n, m->tables, w);
 }
 
-#define DECODE(T, W, CONTEXTS_FIRST, JOIN_FIRST) \
+#define DECODE(T, W, JOIN_FIRST) \
 static int decode_##W(const T *base, T *out, size_t n, const Model *m, const Parts *p) { \
     uint8_t table[CHUNK], symbol[CHUNK], shift[CHUNK]; \
     uint32_t x[MAX_LANES]; \
@@ -483,20 +495,18 @@ static int decode_##W(const T *base, T *out, size_t n, const Model *m, const Par
             continue; \
         } \
         const T *from = base + i; \
-        uint64_t at = m->column + i; \
-        size_t done = CONTEXTS_FIRST; \
-        contexts_##W(from + done, count - done, at + done, m, table + done, shift + done); \
+        contexts_##W(from, count, m->column + i, m, table, shift); \
         if (symbols(m, x, table, symbol, count, &w)) return MALFORMED; \
-        done = JOIN_FIRST; \
+        size_t done = JOIN_FIRST; \
         join_##W(from + done, to + done, symbol + done, shift + done, count - done, m->is_float, b.raw, &b.bits); \
         if (m->escape != NO_ESCAPE && escapes_##W(from, to, symbol, shift, count, m, &escaped, end)) return MALFORMED; \
     } \
     for (int l = 0; l < m->lanes; l++) if (x[l] != LOW) return MALFORMED; \
     return w.at == w.end && escaped == end && b.bits <= b.limit && b.limit - b.bits < 8 ? 0 : MALFORMED; \
 }
-DECODE(uint8_t, 8, 0, 0)
-DECODE(uint16_t, 16, CONTEXTS_FAST(16), JOIN_FAST(16))
-DECODE(uint32_t, 32, CONTEXTS_FAST(32), JOIN_FAST(32))
+DECODE(uint8_t, 8, 0)
+DECODE(uint16_t, 16, JOIN_FAST(16))
+DECODE(uint32_t, 32, JOIN_FAST(32))
 
 /* Decode n elements. 0, or MALFORMED if the parts are not those of such a block. */
 EXPORT int tukar_decode(const void *base, void *out, uint64_t n, const Model *m, const Parts *p) {
@@ -522,71 +532,199 @@ static inline uint32_t put(uint32_t x, const Coding *c) {
     return x + c->first + quotient * (PROB - c->frequency);
 }
 
-#define ENCODE(T, W) \
-static void tokens_##W(const T *base, const T *values, size_t n, const Model *m, T *v) { \
+/* Bits that are written, the lowest first. There is room for what is appended, and 8 bytes more. */
+typedef struct {
+    uint8_t *at;
+    uint64_t bits;
+    uint32_t filled; /* below 64 */
+} Raw;
+
+static inline void append(Raw *r, uint64_t v, uint32_t n) { /* at most 60 */
+    r->bits |= v << r->filled;
+    r->filled += n;
+    if (r->filled >= 64) {
+        memcpy(r->at, &r->bits, sizeof r->bits);
+        r->at += 8;
+        r->filled -= 64;
+        r->bits = v >> (n - r->filled);
+    }
+}
+
+#define TOKENS(T, W, L, TARGET) \
+TARGET static void tokens_##W##_##L(const T *base, const T *values, size_t n, const Model *m, T *v) { \
     int is_float = m->is_float; \
     if (m->is_delta) for (size_t i = 0; i < n; i++) v[i] = zigzag_##W((T)(ordered_##W(values[i], is_float) - ordered_##W(base[i], is_float))); \
     else for (size_t i = 0; i < n; i++) v[i] = turned_##W(values[i], is_float); \
-} \
+}
+EACH_LEVEL(TOKENS)
+
+/* Split tokens into symbols, raw bits and what is escaped. */
+#define SPLIT(T, W) \
+static void split_##W(const T *v, const uint8_t *shift, size_t n, uint32_t escape, uint8_t *symbol, Raw *raw, uint8_t **escaped) { \
+    for (size_t i = 0; i < n; i++) { \
+        uint32_t s = shift[i]; \
+        uint64_t token = (uint64_t)v[i] >> s; \
+        append(raw, v[i] & (((uint64_t)1 << s) - 1), s); \
+        if (token >= escape) { \
+            T more = (T)(token - escape); \
+            memcpy(*escaped, &more, sizeof more); \
+            *escaped += sizeof more; \
+            token = escape; \
+        } \
+        symbol[i] = (uint8_t)token; \
+    } \
+}
+SPLIT(uint8_t, 8)
+SPLIT(uint16_t, 16)
+SPLIT(uint32_t, 32)
+
+#ifdef X86
+#define SPLIT512(T, W, LOAD) \
+AVX512 static size_t split512_##W(const T *v, const uint8_t *shift, size_t n, uint32_t escape, uint8_t *symbol, Raw *raw, uint8_t **escaped) { \
+    const __m512i most = _mm512_set1_epi32((int)escape), low_half = _mm512_set1_epi64(0xFFFFFFFF); \
+    size_t i = 0; \
+    for (; i + 16 <= n; i += 16) { \
+        __m512i token = LOAD; \
+        __m128i some = _mm_loadu_si128((const __m128i *)(shift + i)); \
+        if (!_mm_testz_si128(some, some)) { \
+            uint64_t bits[8], sizes[8]; \
+            __m512i s = _mm512_cvtepu8_epi32(some), low = token; \
+            token = _mm512_srlv_epi32(token, s); \
+            low = _mm512_sub_epi32(low, _mm512_sllv_epi32(token, s)); \
+            __m512i size = _mm512_and_si512(s, low_half); \
+            __m512i two = _mm512_or_si512(_mm512_and_si512(low, low_half), _mm512_sllv_epi64(_mm512_srli_epi64(low, 32), size)); \
+            size = _mm512_add_epi64(size, _mm512_srli_epi64(s, 32)); \
+            if (W == 16) { /* four of them have 60 bits at most; two of 32 bits 48 */ \
+                two = _mm512_or_si512(two, _mm512_sllv_epi64(_mm512_unpackhi_epi64(two, two), size)); \
+                size = _mm512_add_epi64(size, _mm512_unpackhi_epi64(size, size)); \
+            } \
+            _mm512_storeu_si512(bits, two); \
+            _mm512_storeu_si512(sizes, size); \
+            for (int q = 0; q < 8; q += W == 16 ? 2 : 1) append(raw, bits[q], (uint32_t)sizes[q]); \
+        } \
+        __mmask16 large = _mm512_cmpge_epu32_mask(token, most); \
+        _mm_storeu_si128((__m128i *)(symbol + i), _mm512_cvtepi32_epi8(_mm512_min_epu32(token, most))); \
+        for (; large; large &= (__mmask16)(large - 1)) { \
+            size_t k = i + (size_t)__builtin_ctz(large); \
+            T more = (T)((v[k] >> shift[k]) - escape); \
+            memcpy(*escaped, &more, sizeof more); \
+            *escaped += sizeof more; \
+        } \
+    } \
+    return i; \
+}
+SPLIT512(uint16_t, 16, _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(v + i))))
+SPLIT512(uint32_t, 32, _mm512_loadu_si512(v + i))
+#define FIRST_SPLIT(W) (m->level >= 2 ? split512_##W(v, shift, count, escape, symbol + i, &raw, &escaped) : 0)
+#else
+#define FIRST_SPLIT(W) 0
+#endif
+
+/* The words of the symbols before `n`, a multiple of `lanes` or the end, written backwards from `w`; returns where they begin,
+ * or NULL without room. A symbol without a frequency sets is_bad. */
+static uint8_t *words_plain(uint32_t *x, size_t lanes, const uint8_t *table, const uint8_t *symbol, size_t n, size_t stop, const Coding *codings,
+                            uint8_t *w, const uint8_t *begin, int *is_bad) {
+    for (size_t i = (n + lanes - 1) / lanes * lanes; i > stop;) {
+        i -= lanes;
+        size_t count = n - i < lanes ? n - i : lanes;
+        if ((size_t)(w - begin) < 2 * count + 2) return NULL;
+        for (size_t l = count; l-- > 0;) {
+            const Coding *c = codings + ((uint32_t)table[i + l] << 8 | symbol[i + l]);
+            uint32_t s = x[l], is_full = IS_FULL(s, c->frequency);
+            *is_bad |= !c->frequency;
+            w[-1] = (uint8_t)(s >> 8);
+            w[-2] = (uint8_t)s;
+            w -= 2 * is_full;
+            x[l] = put(is_full ? s >> 16 : s, c);
+        }
+    }
+    return w;
+}
+
+#ifdef X86
+/* As words_plain, for 64 lanes and whole steps. A quotient is below 2^20, so a single-precision division misses it by one at
+ * most. */
+AVX512 static uint8_t *words512(uint32_t *x, const uint8_t *table, const uint8_t *symbol, size_t n, const Coding *codings, uint8_t *w, const uint8_t *begin, int *is_bad) {
+    const __m512i zero = _mm512_setzero_si512(), one = _mm512_set1_epi32(1), prob = _mm512_set1_epi32(PROB);
+    const uint8_t *frequencies = (const uint8_t *)codings + offsetof(Coding, frequency), *firsts = (const uint8_t *)codings + offsetof(Coding, first);
+    __mmask16 bad = 0;
+    __m512i a[4];
+    for (int v = 0; v < 4; v++) a[v] = _mm512_loadu_si512(x + 16 * v);
+    for (size_t i = n; i > 0;) {
+        i -= 64;
+        if (w - begin < 2 * 64 + 2) return NULL;
+        for (int v = 3; v >= 0; v--) {
+            __m512i t = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(table + i + 16 * v)));
+            __m512i y = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(symbol + i + 16 * v)));
+            __m512i place = _mm512_slli_epi32(_mm512_or_si512(_mm512_slli_epi32(t, 8), y), 1);
+            __m512i f = _mm512_i32gather_epi32(place, frequencies, 8), first = _mm512_i32gather_epi32(place, firsts, 8);
+            __mmask16 alone = _mm512_cmpeq_epi32_mask(f, one);
+            bad |= _mm512_cmpeq_epi32_mask(f, zero);
+            first = _mm512_mask_sub_epi32(first, alone, first, _mm512_set1_epi32(PROB - 1)); /* see put() */
+            __mmask16 full = _mm512_cmpge_epu32_mask(_mm512_srli_epi32(a[v], 32 - PROB_BITS), f);
+            uint32_t count = (uint32_t)__builtin_popcount(full);
+            w -= 2 * count;
+            _mm256_mask_storeu_epi16(w, (__mmask16)((1u << count) - 1), _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(full, a[v])));
+            __m512i s = _mm512_mask_srli_epi32(a[v], full, a[v], 16);
+            __m512i q = _mm512_cvttps_epi32(_mm512_div_ps(_mm512_cvtepu32_ps(s), _mm512_cvtepi32_ps(f)));
+            __m512i r = _mm512_sub_epi32(s, _mm512_mullo_epi32(q, f));
+            q = _mm512_mask_sub_epi32(q, _mm512_cmplt_epi32_mask(r, zero), q, one);
+            q = _mm512_mask_add_epi32(q, _mm512_cmpge_epi32_mask(r, f), q, one);
+            a[v] = _mm512_add_epi32(_mm512_add_epi32(s, first), _mm512_mullo_epi32(q, _mm512_sub_epi32(prob, f)));
+        }
+    }
+    for (int v = 0; v < 4; v++) _mm512_storeu_si512(x + 16 * v, a[v]);
+    *is_bad |= bad;
+    return w;
+}
+#endif
+
+static int words(const Model *m, const uint8_t *table, const uint8_t *symbol, size_t n, const Coding *codings, Parts *p) {
+    size_t lanes = (size_t)m->lanes, whole = 0;
+    uint8_t *w = p->words + p->words_size;
+    int is_bad = 0;
+#ifdef X86
+    if (m->level >= 2 && lanes == 64) whole = n / 64 * 64;
+#endif
+    for (size_t l = 0; l < MAX_LANES; l++) p->states[l] = LOW;
+    w = words_plain(p->states, lanes, table, symbol, n, whole, codings, w, p->words, &is_bad);
+#ifdef X86
+    if (w && whole) w = words512(p->states, table, symbol, whole, codings, w, p->words, &is_bad);
+#endif
+    if (!w) return NO_ROOM;
+    if (is_bad) return MALFORMED;
+    p->words_size = (uint64_t)(p->words + p->words_size - w);
+    memmove(p->words, w, (size_t)p->words_size);
+    return 0;
+}
+
+#define ENCODE(T, W, SPLIT_FIRST) \
 static int encode_##W(const T *base, const T *values, size_t n, const Model *m, const Coding *codings, Parts *p, uint8_t *table, uint8_t *symbol) { \
     T v[CHUNK]; \
-    uint8_t shift[CHUNK]; \
-    uint64_t bits = 0, raw = 0, escaped = 0; \
-    uint32_t filled = 0, escape = (uint32_t)m->escape, x[MAX_LANES]; \
+    uint8_t shift[CHUNK], *escaped = p->escaped; \
+    uint32_t escape = (uint32_t)m->escape; \
+    Raw raw = {p->raw, 0, 0}; \
+    if (!m->is_delta) { \
+        memset(table, 0, n); \
+        memset(shift, m->cells[0] >> 8, sizeof shift); \
+    } \
     for (size_t i = 0; i < n; i += CHUNK) { \
         size_t count = n - i < CHUNK ? n - i : CHUNK; \
-        tokens_##W(m->is_delta ? base + i : NULL, values + i, count, m, v); \
-        contexts_##W(m->is_delta ? base + i : NULL, count, m->column + i, m, table + i, shift); \
-        if (p->raw_size - raw < MAX_RAW + 8 || p->escaped_size - escaped < CHUNK * sizeof(T)) return NO_ROOM; \
-        for (size_t j = 0; j < count; j++) { \
-            uint32_t s = shift[j]; \
-            uint64_t token = (uint64_t)v[j] >> s; \
-            bits |= (v[j] & (((uint64_t)1 << s) - 1)) << filled; \
-            filled += s; \
-            memcpy(p->raw + raw, &bits, sizeof bits); \
-            raw += filled >> 3; \
-            bits >>= filled & 24; \
-            filled &= 7; \
-            if (token >= escape) { \
-                T more = (T)(token - escape); \
-                memcpy(p->escaped + escaped, &more, sizeof more); \
-                escaped += sizeof more; \
-                token = escape; \
-            } \
-            symbol[i + j] = (uint8_t)token; \
-        } \
+        if (p->raw_size - (uint64_t)(raw.at - p->raw) < MAX_RAW + 16) return NO_ROOM; \
+        if (p->escaped_size - (uint64_t)(escaped - p->escaped) < CHUNK * sizeof(T)) return NO_ROOM; \
+        AT_LEVEL(tokens_##W, m->is_delta ? base + i : NULL, values + i, count, m, v); \
+        if (m->is_delta) contexts_##W(base + i, count, m->column + i, m, table + i, shift); \
+        size_t done = SPLIT_FIRST; \
+        split_##W(v + done, shift + done, count - done, escape, symbol + i + done, &raw, &escaped); \
     } \
-    if (filled) p->raw[raw++] = (uint8_t)bits; \
-    size_t lanes = (size_t)m->lanes; \
-    for (size_t l = 0; l < MAX_LANES; l++) x[l] = LOW; \
-    uint8_t *w = p->words + p->words_size; \
-    int is_bad = 0; \
-    for (size_t i = (n + lanes - 1) / lanes * lanes; i > 0;) { \
-        i -= lanes; \
-        size_t count = n - i < lanes ? n - i : lanes; \
-        if ((size_t)(w - p->words) < 2 * count + 2) return NO_ROOM; \
-        for (size_t l = count; l-- > 0;) { \
-            const Coding *c = codings + ((uint32_t)table[i + l] << 8 | symbol[i + l]); \
-            uint32_t s = x[l], is_full = IS_FULL(s, c->frequency); \
-            is_bad |= !c->frequency; \
-            w[-1] = (uint8_t)(s >> 8); \
-            w[-2] = (uint8_t)s; \
-            w -= 2 * is_full; \
-            x[l] = put(is_full ? s >> 16 : s, c); \
-        } \
-    } \
-    if (is_bad) return MALFORMED; \
-    uint64_t size = (uint64_t)(p->words + p->words_size - w); \
-    memmove(p->words, w, (size_t)size); \
-    memcpy(p->states, x, sizeof x); \
-    p->words_size = size; \
-    p->raw_size = raw; \
-    p->escaped_size = escaped; \
-    return 0; \
+    memcpy(raw.at, &raw.bits, sizeof raw.bits); \
+    p->raw_size = (uint64_t)(raw.at - p->raw) + (raw.filled + 7) / 8; \
+    p->escaped_size = (uint64_t)(escaped - p->escaped); \
+    return words(m, table, symbol, n, codings, p); \
 }
-ENCODE(uint8_t, 8)
-ENCODE(uint16_t, 16)
-ENCODE(uint32_t, 32)
+ENCODE(uint8_t, 8, 0)
+ENCODE(uint16_t, 16, FIRST_SPLIT(16))
+ENCODE(uint32_t, 32, FIRST_SPLIT(32))
 
 /* Encode n elements. 0; NO_ROOM if the parts have too little; MALFORMED if a symbol has no frequency. `scratch` has 2 n
  * bytes. `codings` are 256 a table. */
@@ -599,24 +737,28 @@ EXPORT int tukar_encode(const void *base, const void *values, uint64_t n, const 
 }
 
 /* What encoding is fitted to. */
-#define MEASURE(T, W) \
-static void measure_##W(const T *base, const T *values, size_t n, const Model *m, double *rows, float *columns) { \
+#define MEASURE(T, W, L, TARGET) \
+TARGET static void measure_##W##_##L(const T *base, const T *values, size_t n, const Model *m, double *rows, float *columns) { \
     uint32_t most = m->is_float ? 4u << m->class_shift : 0x7FFFFFFFu; /* beyond some binades the difference says little */ \
+    int levels = m->is_float ? LEVELS - 1 : 0; \
     T v[CHUNK]; \
-    uint16_t place[CHUNK]; \
-    float change[CHUNK]; \
+    uint16_t place[CHUNK] = {0}; \
+    uint32_t ulp[CHUNK]; \
+    int32_t steps[CHUNK]; \
+    float of_level[CHUNK], change[CHUNK]; \
     Model flat = *m; \
     flat.columns = 0; \
     for (size_t i = 0; i < n; i += CHUNK) { \
         size_t count = n - i < CHUNK ? n - i : CHUNK; \
-        tokens_##W(base + i, values + i, count, m, v); \
-        places_##W(base + i, count, 0, &flat, place); \
+        tokens_##W##_##L(base + i, values + i, count, m, v); \
+        places_##W##_##L(base + i, count, 0, &flat, place); \
+        for (size_t k = 0; k < count; k++) ulp[k] = (127u - (uint32_t)(place[k] / ROW & levels)) << 23; \
+        memcpy(of_level, ulp, sizeof ulp); \
         for (size_t k = 0; k < count; k++) { \
-            uint32_t d = ((uint32_t)v[k] >> 1) + (v[k] & 1), ulp = (127u - (m->is_float ? place[k] / ROW : 0)) << 23; \
-            float of_level; \
-            memcpy(&of_level, &ulp, sizeof ulp); \
-            change[k] = (float)(int32_t)(d < most ? d : most) * of_level; \
+            uint32_t d = ((uint32_t)v[k] >> 1) + (v[k] & 1); \
+            steps[k] = (int32_t)(d < most ? d : most); \
         } \
+        for (size_t k = 0; k < count; k++) change[k] = (float)steps[k] * of_level[k]; \
         for (size_t k = 0; k < count;) { \
             uint64_t row = (m->column + i + k) / m->columns, column = (m->column + i + k) % m->columns; \
             size_t left = m->columns - column < count - k ? (size_t)(m->columns - column) : count - k; \
@@ -628,31 +770,31 @@ static void measure_##W(const T *base, const T *values, size_t n, const Model *m
         } \
     } \
 } \
-static void count_##W(const T *base, const T *values, size_t n, const Model *m, uint32_t scales, uint32_t *histogram) { \
+TARGET static void count_##W##_##L(const T *base, const T *values, size_t n, const Model *m, uint32_t scales, uint32_t *histogram) { \
     T v[CHUNK]; \
-    uint16_t place[CHUNK] = {0}; \
+    uint16_t place[CHUNK] = {0}, shift[CHUNK]; \
+    uint32_t cell[CHUNK]; \
     uint32_t escape = (uint32_t)m->escape; \
     for (size_t i = 0; i < n; i += CHUNK) { \
         size_t count = n - i < CHUNK ? n - i : CHUNK; \
-        tokens_##W(m->is_delta ? base + i : NULL, values + i, count, m, v); \
-        if (m->is_delta) places_##W(base + i, count, m->column + i, m, place); \
+        tokens_##W##_##L(m->is_delta ? base + i : NULL, values + i, count, m, v); \
+        if (m->is_delta) places_##W##_##L(base + i, count, m->column + i, m, place); \
+        for (size_t k = 0; k < count; k++) shift[k] = m->cells[place[k]] >> 8; \
         for (size_t k = 0; k < count; k++) { \
-            uint64_t token = (uint64_t)v[k] >> (m->cells[place[k]] >> 8); \
-            uint32_t dense = place[k] / ROW * scales + place[k] % ROW; \
-            histogram[dense << 8 | (uint32_t)(token < escape ? token : escape)]++; \
+            uint32_t token = (uint32_t)v[k] >> shift[k]; \
+            cell[k] = (place[k] / ROW * scales + place[k] % ROW) << 8 | (token < escape ? token : escape); \
         } \
+        for (size_t k = 0; k < count; k++) histogram[cell[k]]++; \
     } \
 }
-MEASURE(uint8_t, 8)
-MEASURE(uint16_t, 16)
-MEASURE(uint32_t, 32)
+EACH_LEVEL(MEASURE)
 
 /* Add up how far the elements are from their base, in units of the ulp of level 0, by row and by column. */
 EXPORT void tukar_measure(const void *base, const void *values, uint64_t n, const Model *m, double *rows, float *columns) {
     switch (m->width) {
-    case 8: measure_8(base, values, (size_t)n, m, rows, columns); break;
-    case 16: measure_16(base, values, (size_t)n, m, rows, columns); break;
-    default: measure_32(base, values, (size_t)n, m, rows, columns);
+    case 8: AT_LEVEL(measure_8, base, values, (size_t)n, m, rows, columns); break;
+    case 16: AT_LEVEL(measure_16, base, values, (size_t)n, m, rows, columns); break;
+    default: AT_LEVEL(measure_32, base, values, (size_t)n, m, rows, columns);
     }
 }
 
@@ -660,9 +802,9 @@ EXPORT void tukar_measure(const void *base, const void *values, uint64_t n, cons
  * than any sum of scales. Of the cells only the raw bits matter. */
 EXPORT void tukar_count(const void *base, const void *values, uint64_t n, const Model *m, uint32_t scales, uint32_t *histogram) {
     switch (m->width) {
-    case 8: count_8(base, values, (size_t)n, m, scales, histogram); break;
-    case 16: count_16(base, values, (size_t)n, m, scales, histogram); break;
-    default: count_32(base, values, (size_t)n, m, scales, histogram);
+    case 8: AT_LEVEL(count_8, base, values, (size_t)n, m, scales, histogram); break;
+    case 16: AT_LEVEL(count_16, base, values, (size_t)n, m, scales, histogram); break;
+    default: AT_LEVEL(count_32, base, values, (size_t)n, m, scales, histogram);
     }
 }
 
