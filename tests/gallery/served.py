@@ -51,6 +51,6 @@ def serve(app: ASGIApp) -> Iterator[str]:
 @contextmanager
 def served(folder: Path) -> Iterator[Served]:
     """A new hub, running."""
-    config = Config(data=folder, admin_token=TOKEN, swap_pause=0.1, gc_every=0.0, check_every=0.0)
+    config = Config(data=folder, admin_token=TOKEN, swap_pause=0.1, gc_every=0.0, check_every=0.0, repack_every=0.0)
     with open_hub(config) as hub, serve(build_app(hub)) as url, hub.runner:
         yield Served(hub, url)

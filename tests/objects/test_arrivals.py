@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tukar.errors import Corrupt, NotFound
 from tukar.objects import holds, index, stream
 from tukar.objects.arrivals import Arrivals, Incomplete
+from tukar.objects.reading import Blocks
 from tukar.objects.stream import Input, Start
 from tukar.objects.tables import held_objects, objects
 from tukar.testing.models import tiny_safetensors
@@ -47,7 +48,7 @@ def send(store: Store, wanted: list[Digest], start: Start | None = None) -> Iter
             raise NotFound("no such object")
         return found[digest]
 
-    return stream.send(store.storage, locate, wanted, start)
+    return stream.send(Blocks(store.storage), locate, wanted, start)
 
 
 def open_arrivals(store: Store, folder: Path, owner: str = "swap:1") -> Arrivals:

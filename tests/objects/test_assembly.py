@@ -13,6 +13,7 @@ from tukar.objects.arrivals import Arrivals
 from tukar.objects.assembly import Assembly
 from tukar.objects.index import FreedMeanwhile
 from tukar.objects.packs import MANIFEST, object_hasher
+from tukar.objects.reading import Blocks
 from tukar.objects.sources import BytesSource
 from tukar.objects.tables import files, objects
 from tukar.testing.models import tiny_safetensors
@@ -44,7 +45,9 @@ def hand_over(giver: Store, taker: Store, folder: Path) -> None:
         wanted = [Digest(row[0]) for row in tx.execute(sa.select(objects.c.digest))]
         found = index.locate(tx, wanted)
     with Arrivals(taker.database, taker.storage, folder, OWNER, NOW) as arrivals:
-        arrivals.take(stream.send(giver.storage, found.__getitem__, wanted), dict.fromkeys(wanted, 0), lambda _: None)
+        arrivals.take(
+            stream.send(Blocks(giver.storage), found.__getitem__, wanted), dict.fromkeys(wanted, 0), lambda _: None
+        )
         arrivals.seal()
 
 

@@ -171,7 +171,7 @@ def test_tokens_of_ones_own(site: Site) -> None:
 def test_state(site: Site) -> None:
     assert site.get("/ready").json()["status"] == "ok"
     totals = site.get("/api/tukar/stats", "admin").json()
-    assert totals.keys() == {"files", "raw_bytes", "objects", "object_bytes", "stored_bytes"}
+    assert totals.keys() == {"files", "raw_bytes", "objects", "object_bytes", "stored_bytes", "disk_bytes"}
 
 
 def test_jobs(site: Site) -> None:

@@ -268,7 +268,7 @@ def test_an_object_without_end_takes_no_memory(site: Site) -> None:
     from tukar.objects.packs import RECORD
 
     push = Push(site, site.repository(), noise())
-    fixed = RECORD.pack(bytes(32), 0, 0, 0, 1, 0, 3_900_000, 0, 3_900_000)
+    fixed = RECORD.pack(bytes(32), 0, 0, 0, 0, 1, 0, 3_900_000, 0, 3_900_000)
     answer = push.post(fixed + bytes(1000))
     assert answer.status_code == 400
     assert "more than is taken in" in answer.json()["error"]

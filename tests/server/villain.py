@@ -133,7 +133,10 @@ def publish(site: Site, name: str, weights: bytes, *, private: bool = False) -> 
 @contextmanager
 def besieged(folder: Path) -> Iterator[tuple[Villain, Villain]]:
     """A victim's two peers: the villain, and another one who has nothing to do with its swaps."""
-    with new_site(folder / "victim", gc_every=0.0, check_every=0.0) as site, new_site(folder / "villain") as store:
+    with (
+        new_site(folder / "victim", gc_every=0.0, check_every=0.0, repack_every=0.0) as site,
+        new_site(folder / "villain") as store,
+    ):
         publish(site, "base", BASE)
         publish(site, SECRET_NAME, VAULT, private=True)
         publish(store, "loot", CHILD)

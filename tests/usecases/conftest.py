@@ -74,7 +74,7 @@ def regular(path: str, data: bytes) -> RegularFile:
 @contextmanager
 def open_desk(data: Path) -> Iterator[Desk]:
     now = [1_700_000_000.0]
-    config = Config(data=data, admin_token="tests-administrator", gc_every=0.0, check_every=0.0)
+    config = Config(data=data, admin_token="tests-administrator", gc_every=0.0, check_every=0.0, repack_every=0.0)
     with open_hub(config, lambda: now[0]) as hub:
         yield Desk(hub, now)
 

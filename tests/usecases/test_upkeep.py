@@ -106,8 +106,8 @@ def test_a_time_that_makes_no_sense_frees_nothing(desk: Desk, grace: Json) -> No
 
 
 def test_what_is_done_again_and_again() -> None:
-    assert {every.kind for every in background.recurring(Config())} == {"check", "gc"}
-    assert background.recurring(Config(gc_every=0.0, check_every=0.0)) == []
+    assert {every.kind for every in background.recurring(Config())} == {"check", "gc", "repack"}
+    assert background.recurring(Config(gc_every=0.0, check_every=0.0, repack_every=0.0)) == []
 
 
 def test_what_a_commit_links_is_kept(desk: Desk) -> None:

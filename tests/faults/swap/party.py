@@ -175,7 +175,7 @@ def fetchable(services: Services, user_id: int, data: bytes) -> str:
 def open_party(name: str, data: Path) -> Iterator[Party]:
     """The hub in ``data``, open."""
     now = [START]
-    config = Config(data=data, admin_token="tests-administrator", gc_every=0.0, check_every=0.0)
+    config = Config(data=data, admin_token="tests-administrator", gc_every=0.0, check_every=0.0, repack_every=0.0)
     with open_hub(config, lambda: now[0]) as hub:
         yield Party(name, hub, now)
 

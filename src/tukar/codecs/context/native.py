@@ -207,7 +207,6 @@ class Native:
 class _Scratch(threading.local):
     """Room to encode in, kept for each thread: memory that is new with each block costs as much as encoding it."""
 
-    size = 0
     arrays: tuple[Array, ...] = ()
 
     def room(self, size: int, width: int) -> tuple[Array, ...]:
@@ -215,9 +214,8 @@ class _Scratch(threading.local):
 
         Words take up to 12 bits a symbol, raw bits up to 24; the kernel asks for room for whole chunks.
         """
-        if size * width > self.size:
-            self.size = size * width
-            needs = (2 * size + 4096, 3 * size + (16 << 10), (size + 4096) * width, 2 * size)
+        needs = (2 * size + 4096, 3 * size + (16 << 10), (size + 4096) * width, 2 * size)
+        if not self.arrays or any(len(array) < need for array, need in zip(self.arrays, needs, strict=True)):
             self.arrays = tuple(np.empty(need, np.uint8) for need in needs)
         return self.arrays
 
