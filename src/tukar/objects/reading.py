@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,13 +17,12 @@ from tukar.objects.blocks import decode_block
 from tukar.objects.cache import BlockCache
 from tukar.objects.index import Location, StoredFile, StoredPart, find_file, parts_between
 from tukar.objects.packs import Block, key
+from tukar.objects.workers import CORES
 from tukar.storage.base import Storage
 
 _RUN: Final = 1 << 20  # raw bytes fetched at a time, and held by each reader
 _SMALL: Final = 64 << 10  # what is shorter is handed out with what follows: whoever takes it may pay for each piece
 _PARTS: Final = 256  # parts looked up at a time: a mixture-of-experts has 100,000
-
-_CORES: Final = len(os.sched_getaffinity(0))
 
 _CHECK: Final = "run `tukar check`"
 
@@ -89,12 +87,15 @@ class ObjectSource:
 
     Args:
         locate: where the object and its bases are now; asked again when a pack turns out to be gone.
+
+    Attributes:
+        location: where they were when it was asked last.
     """
 
     def __init__(self, blocks: Blocks, locate: Callable[[], Location]) -> None:
         self._blocks, self._locate = blocks, locate
-        self._location = locate()
-        self.size = self._location.record.size
+        self.location = locate()
+        self.size = self.location.record.size
 
     def read(self, start: int, stop: int) -> bytes:
         """The bytes from ``start`` to ``stop``."""
@@ -108,12 +109,12 @@ class ObjectSource:
         gone: set[str] = set()
         while True:
             try:
-                return read(self._location)
+                return read(self.location)
             except PackGone as error:
                 if error.pack_id in gone:
                     raise Corrupt(f"pack {error.pack_id} is missing", hint=_CHECK) from None
                 gone.add(error.pack_id)
-                self._location = self._locate()
+                self.location = self._locate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,7 @@ def _in_order(blocks: Blocks, runs: Iterable[list[_Wanted]]) -> Iterator[Sequenc
                 yield _read(blocks, run)
                 continue
             ahead.append(_decoders().submit(_read, blocks, run))
-            if len(ahead) > _CORES:
+            if len(ahead) > CORES:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
@@ -213,7 +214,7 @@ def _in_order(blocks: Blocks, runs: Iterable[list[_Wanted]]) -> Iterator[Sequenc
 @cache
 def _decoders() -> ThreadPoolExecutor:
     """Threads for all readers: more than there are cores would only hold more."""
-    return ThreadPoolExecutor(_CORES, "decode")
+    return ThreadPoolExecutor(CORES, "decode")
 
 
 def _runs(wanted: Iterable[_Wanted]) -> Iterator[list[_Wanted]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from tukar.codecs.context.elements import BY_CODE
 from tukar.database import Database, Transaction
 from tukar.objects.index import batches
-from tukar.objects.sketches import Shelf, Sketch
+from tukar.objects.sketches import Relative, Shelf, Sketch
 from tukar.objects.tables import bases, damages, objects, sketches
 from tukar.types import Digest
 
@@ -23,20 +24,28 @@ DEPTH: Final = 3
 
 @dataclass(slots=True)
 class Relatives:
-    """All sketches of a database, as far as they were asked for. Those of this run are added as they are made."""
+    """All sketches of a database, as far as they were asked for. Those of this run are added as they are made.
+
+    Safe to use from several threads.
+    """
 
     database: Database
     _shelves: dict[tuple[int, int], Shelf] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def nearest(self, object_id: int, sketch: Sketch, count: int) -> list[int]:
-        """The row ids of what an object may be stored as a difference to: at most ``count``, the nearest first."""
+    def nearest(self, object_id: int, sketch: Sketch, count: int) -> list[Relative]:
+        """What an object may be stored as a difference to, by row ids: at most ``count``, the nearest first."""
         with self.database.read() as tx:
-            found = self._shelf(tx, sketch).nearest(sketch, 8 * count, frozenset({object_id}))
-            return _allowed(tx, object_id, list(dict.fromkeys(found)))[:count]
+            with self._lock:
+                found = self._shelf(tx, sketch).nearest(sketch, 8 * count, frozenset({object_id}))
+            ids = list(dict.fromkeys(each.owner for each in found))
+            allowed = _allowed(tx, object_id, ids)
+            bits = {each.owner: each.bits for each in found}
+            return [Relative(owner, bits[owner]) for owner in allowed[:count]]
 
     def add(self, object_id: int, sketch: Sketch) -> None:
         """Another one. It is for whoever registers it to store it as well."""
-        with self.database.read() as tx:
+        with self.database.read() as tx, self._lock:
             self._shelf(tx, sketch).add(object_id, sketch)
 
     def _shelf(self, tx: Transaction, sketch: Sketch) -> Shelf:

@@ -3,8 +3,9 @@
 For each file in the order in which they came, and for each of its tensors:
 
 1. It is sketched, and its likely relatives are found among the sketches of all tensors (``relatives``).
-2. What it would take is tried on a few blocks: by itself, and as a difference to each of these.
-3. It is encoded into a new pack, as the shortest of these.
+2. It is encoded as a difference to each of these, and by itself unless that is longer anyway; of one that is too large
+   to be held, a few blocks are (``reencoding``).
+3. The shortest of these is written to a new pack.
 
 Once a pack is full, and durable, all of it is read back and decoded, and compared with the objects' digests. Then, in
 one transaction, the objects move there. The old bytes stay for the grace period, so that who reads them goes on; gc
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -23,32 +24,25 @@ from typing import Final
 import sqlalchemy as sa
 
 from tukar import formats
-from tukar.codecs.base import Codec, TensorView
-from tukar.codecs.context import Coded, Delta
 from tukar.database import Database, Transaction
 from tukar.errors import Corrupt, TukarError, Unavailable
 from tukar.objects import cutting, index, registration, relatives
 from tukar.objects.cache import BlockCache
 from tukar.objects.damage import damaged_files
-from tukar.objects.encoding import BLOCK_SIZE, Base
+from tukar.objects.encoding import BLOCK_SIZE
 from tukar.objects.freed import FreedMeanwhile
 from tukar.objects.index import StoredFile, location_of
 from tukar.objects.packing import drop_packs
 from tukar.objects.packs import CONTENT, Location, Record, object_hasher, read_footer
 from tukar.objects.reading import Blocks, FileReader, ObjectSource
-from tukar.objects.relatives import Relatives
-from tukar.objects.sketches import Sketch, sketch
-from tukar.objects.sources import SliceSource
+from tukar.objects.reencoding import Prepared, Preparing, Tensor
+from tukar.objects.sketches import Sketch
 from tukar.objects.tables import damages, files, objects, parts, sketches
+from tukar.objects.workers import CORES, Workers
 from tukar.objects.writing import PackWriter
 from tukar.storage.base import Storage
-from tukar.types import ByteSource, TensorInfo
 
 PACK_SIZE: Final = 128 << 20
-_CACHE: Final = 16 << 20  # bytes of blocks: a tensor and its relatives are gone through several times
-_RELATIVES: Final = 2  # that are tried
-_TRIED: Final = 3  # blocks of a tensor that are
-_WORTH: Final = 0.98  # of the bytes as they are: below, encoding anew pays
 
 Progress = Callable[[int], None]
 """Called with the number of raw bytes that have been dealt with since the last call. It may raise, to stop."""
@@ -79,15 +73,6 @@ class Repacked:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Tensor:
-    """A tensor as it is stored now."""
-
-    id: int
-    location: Location
-    info: TensorInfo
-
-
 @dataclass(slots=True)
 class Repacker:
     """Repacking of one database and storage, while both are in use. One at a time.
@@ -95,6 +80,7 @@ class Repacker:
     Attributes:
         now: the time, in seconds. A run may take days: a pack that seems to be from its start is taken for abandoned.
         goes_on: asked before each tensor; if not, what was encoded is kept, and the run ends.
+        threads: that encode and compare; others go first.
     """
 
     database: Database
@@ -103,18 +89,15 @@ class Repacker:
     on_progress: Progress = lambda _: None
     goes_on: Callable[[], bool] = lambda: True
     pack_size: int = PACK_SIZE
-    _relatives: Relatives = field(init=False)
-    _blocks: Blocks = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._relatives = Relatives(self.database)
-        self._blocks = Blocks(self.storage, BlockCache(_CACHE))
+    threads: int = CORES
 
     def run(self) -> Repacked:
         """Repack every file that was not yet, as long as it goes on."""
         done = Repacked()
-        while self.goes_on() and (file := self._next()) is not None:
-            done += self._repack(file)
+        with Workers(self.threads) as workers:
+            preparing = Preparing(self.database, self.storage)
+            while self.goes_on() and (file := self._next()) is not None:
+                done += self._repack(file, preparing, workers)
         return done
 
     def _next(self) -> StoredFile | None:
@@ -123,11 +106,11 @@ class Repacker:
             row = tx.execute(query).one_or_none()
         return None if row is None else StoredFile(row.id, row.sha256, row.size, row.format)
 
-    def _repack(self, file: StoredFile) -> Repacked:
+    def _repack(self, file: StoredFile, preparing: Preparing, workers: Workers) -> Repacked:
         done = Repacked()
         tensors = self._readable_tensors(file)
         while tensors:
-            batch = _Batch(self)
+            batch = _Batch(self, preparing, workers)
             try:
                 left = batch.take(tensors)
                 done += batch.finish()
@@ -144,7 +127,7 @@ class Repacker:
             tx.execute(files.update().where(files.c.id == file.id).values(repacked_at=self.now()))
         return done + Repacked(files=1)
 
-    def _readable_tensors(self, file: StoredFile) -> list[_Tensor]:
+    def _readable_tensors(self, file: StoredFile) -> list[Tensor]:
         """None of a file whose layout is damaged: that is for check to report."""
         try:
             return self._tensors(file)
@@ -156,9 +139,9 @@ class Repacker:
             pass
         return []
 
-    def _tensors(self, file: StoredFile) -> list[_Tensor]:
+    def _tensors(self, file: StoredFile) -> list[Tensor]:
         """The tensors of a file that have not been looked at, each object once."""
-        reader = FileReader(self.database, self.storage, self._blocks.cache or BlockCache(0), file)
+        reader = FileReader(self.database, self.storage, BlockCache(0), file)
         layout = formats.open_file(reader)
         named = {(piece.start, piece.stop): piece.tensor for piece in cutting.pieces(layout, file.size) if piece.tensor}
         query = (
@@ -171,52 +154,18 @@ class Repacker:
         )
         with self.database.read() as tx:
             rows = tx.execute(query).all()
-        found: dict[int, _Tensor] = {}
+        found: dict[int, Tensor] = {}
         for row in rows:
             info = named.get((row.start, row.start + row.length))
             if info is not None:
-                found.setdefault(row.id, _Tensor(row.id, location_of(row), info))
+                found.setdefault(row.id, Tensor(row.id, location_of(row), info))
         return list(found.values())
-
-    def source(self, object_id: int) -> tuple[Record, ByteSource]:
-        """A stored object, to be read wherever it is. FreedMeanwhile if it is not here any more."""
-
-        def locate() -> Location:
-            with self.database.read() as tx:
-                row = tx.execute(sa.select(objects).where(objects.c.id == object_id)).one_or_none()
-                if row is None:
-                    raise FreedMeanwhile
-                return index.with_bases(tx, [location_of(row)])[0]
-
-        return locate().record, ObjectSource(self._blocks, locate)
-
-    def choose(self, tensor: _Tensor, view: TensorView, made: Sketch) -> tuple[Codec, tuple[Base, ...]] | None:
-        """How it is encoded; None if it stays as it is."""
-        stored = tensor.location.record
-        best: tuple[float, Codec, tuple[Base, ...]] = (_WORTH * stored.stored_size / stored.size, Coded(), ())
-        chosen = None
-        candidates: list[tuple[Codec, tuple[Base, ...]]] = [(Coded(), ())]
-        for base_id in self._relatives.nearest(tensor.id, made, _RELATIVES):
-            try:
-                record, data = self.source(base_id)
-            except FreedMeanwhile:
-                continue
-            candidates.append((Delta(), (Base(record.digest, record.depth, data),)))
-        for codec, bases in candidates:
-            share = _tried(codec, view, bases)
-            if share < best[0]:
-                best, chosen = (share, codec, bases), (codec, bases)
-        return chosen
-
-    def note(self, object_id: int, made: Sketch) -> None:
-        """A tensor can be found as a relative from now on."""
-        self._relatives.add(object_id, made)
 
 
 class _Unreadable(Exception):
     """A tensor, or what it was to be a difference to, was damaged or went away half-way: its pack is spoilt."""
 
-    def __init__(self, tensor: _Tensor) -> None:
+    def __init__(self, tensor: Tensor) -> None:
         super().__init__(tensor.location.record.digest)
         self.tensor = tensor
 
@@ -226,18 +175,21 @@ class _Batch:
     """The tensors of one new pack."""
 
     repacker: Repacker
-    _moved: list[tuple[_Tensor, Record]] = field(default_factory=list)
+    preparing: Preparing
+    workers: Workers
+    _moved: list[tuple[Tensor, Record]] = field(default_factory=list)
     _sketches: dict[int, Sketch] = field(default_factory=dict)
     _pack: PackWriter | None = None
 
-    def take(self, tensors: list[_Tensor]) -> list[_Tensor]:
+    def take(self, tensors: list[Tensor]) -> list[Tensor]:
         """Encode tensors until a pack is full; returns those that are left."""
-        with ExitStack() as stack:
+        with ExitStack() as stack, closing(self.workers.ahead(self.preparing.prepare, tensors)) as prepared:
             for count, tensor in enumerate(tensors):
                 is_full = self._pack is not None and not self._pack.has_room(self.repacker.pack_size)
                 if is_full or not self.repacker.goes_on():
                     return tensors[count:]
-                self._take(tensor, stack)
+                self._take(next(prepared), stack)
+                self.repacker.on_progress(tensor.location.record.size)
         return []
 
     def abandon(self) -> None:
@@ -249,26 +201,25 @@ class _Batch:
                 left = index.unregistered(tx, [self._pack.id])
             drop_packs(self.repacker.database, self.repacker.storage, left)
 
-    def _take(self, tensor: _Tensor, stack: ExitStack) -> None:
-        repacker = self.repacker
+    def _take(self, prepared: Prepared, stack: ExitStack) -> None:
+        tensor = prepared.tensor
+        record = None
         try:
-            _, data = repacker.source(tensor.id)
-            view = TensorView(data, tensor.info.dtype, tensor.info.shape)
-            made = sketch(view)
-            if made is not None:
-                self._sketches[tensor.id] = made
-                chosen = repacker.choose(tensor, view, made)
-                if chosen is not None:
-                    codec, bases = chosen
-                    record = self._open(stack).add(
-                        tensor.location.record.digest, CONTENT, codec, view, BLOCK_SIZE, bases
-                    )
-                    self._moved.append((tensor, record))
-                repacker.note(tensor.id, made)
+            if prepared.blocks is not None:
+                record = self._open(stack).copy(*prepared.blocks)
+            elif prepared.view is not None and prepared.way is not None:
+                codec, bases = prepared.way.codec, prepared.way.bases
+                digest = tensor.location.record.digest
+                record = self._open(stack).add(digest, CONTENT, codec, prepared.view, BLOCK_SIZE, bases)
         except (FreedMeanwhile, Corrupt) as error:
             if self._pack is not None and not self._pack.is_whole:
                 raise _Unreadable(tensor) from error
-        repacker.on_progress(tensor.location.record.size)
+        if record is not None:
+            self._moved.append((tensor, record))
+        if prepared.sketch is not None:
+            self._sketches[tensor.id] = prepared.sketch
+            depth = tensor.location.record.depth if record is None else record.depth
+            self.preparing.note(tensor, prepared.sketch, depth)
 
     def _open(self, stack: ExitStack) -> PackWriter:
         if self._pack is None:
@@ -295,23 +246,27 @@ class _Batch:
         repacker = self.repacker
         if read_footer(repacker.storage, pack.id) != pack.records:
             raise Corrupt(f"pack {pack.id} was not stored as it was written", hint="try again")
-        blocks = Blocks(repacker.storage)
-        for record in pack.records:
-            location = Location(pack.id, record)
-            try:
-                self._prove_object(ObjectSource(blocks, partial(self._with_bases, location)), record)
-            except Corrupt:
-                if self._has_bases(record):
-                    raise
-                self._moved = [(tensor, made) for tensor, made in self._moved if made is not record]
+        locations = [Location(pack.id, record) for record in pack.records]
+        with closing(self.workers.ahead(self._is_proven, locations)) as proven:
+            for location, is_proven in zip(locations, proven, strict=True):
+                repacker.on_progress(0)
+                if not is_proven:
+                    self._moved = [(tensor, made) for tensor, made in self._moved if made != location.record]
 
-    def _prove_object(self, source: ObjectSource, record: Record) -> None:
-        hasher = object_hasher(record.kind)
-        for block in record.blocks():
-            hasher.update(source.read(block.raw_start, block.raw_start + block.raw_size))
-            self.repacker.on_progress(0)
-        if hasher.digest() != record.digest:
-            raise Corrupt(f"object {record.digest} was not encoded as it is", hint="try again")
+    def _is_proven(self, location: Location) -> bool:
+        """Whether it decodes to what it is to be; not where a base has gone. Corrupt otherwise."""
+        record, hasher = location.record, object_hasher(location.record.kind)
+        try:
+            source = ObjectSource(Blocks(self.repacker.storage), partial(self._with_bases, location))
+            for block in record.blocks():
+                hasher.update(source.read(block.raw_start, block.raw_start + block.raw_size))
+            if hasher.digest() != record.digest:
+                raise Corrupt(f"object {record.digest} was not encoded as it is", hint="try again")
+        except Corrupt:
+            if self._has_bases(record):
+                raise
+            return False
+        return True
 
     def _has_bases(self, record: Record) -> bool:
         """Whether its bases are still here: nothing keeps them until it has moved."""
@@ -322,7 +277,7 @@ class _Batch:
         with self.repacker.database.read() as tx:
             return index.with_bases(tx, [location])[0]
 
-    def _move(self, tx: Transaction, pack: PackWriter) -> list[tuple[_Tensor, Record]]:
+    def _move(self, tx: Transaction, pack: PackWriter) -> list[tuple[Tensor, Record]]:
         now = self.repacker.now()
         registration.make_live(tx, pack.id, pack.size, pack.records, now)
         return [
@@ -330,21 +285,6 @@ class _Batch:
             for tensor, record in self._moved
             if registration.supersede(tx, tensor.id, tensor.location, Location(pack.id, record), now)
         ]
-
-
-def _tried(codec: Codec, view: TensorView, bases: tuple[Base, ...]) -> float:
-    """About the share of its bytes that a tensor takes so."""
-    size = view.data.size
-    count = -(-size // BLOCK_SIZE)
-    starts = sorted({place * BLOCK_SIZE for place in (0, count // 2, max(count - 2, 0))}) if count > _TRIED else [0]
-    length = BLOCK_SIZE if count > _TRIED else size
-    total = 0
-    for start in starts:
-        window = TensorView(SliceSource(view.data, start, start + length), view.dtype, view.shape)
-        beside = [SliceSource(base.data, start, start + length) for base in bases]
-        meta, blocks = codec.encode(window, beside, BLOCK_SIZE)
-        total += sum(len(block) for block in blocks) + (len(meta) if count <= _TRIED else 0)
-    return total / (len(starts) * length)
 
 
 def pending(tx: Transaction) -> tuple[int, int]:

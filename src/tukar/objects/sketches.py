@@ -80,6 +80,20 @@ def _ordered(kind: Kind, sample: bytes) -> np.ndarray[Any, np.dtype[np.int64]]:
     return values
 
 
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """A tensor that is likely to be related to another one.
+
+    Attributes:
+        owner: what its sketch was put on the shelf as.
+        bits: that the differences of the sampled elements have, on average: a difference takes about as many, and few
+            more, for each element.
+    """
+
+    owner: int
+    bits: float
+
+
 class Shelf:
     """Sketches of tensors of one kind and size, among which relatives are looked for."""
 
@@ -98,8 +112,8 @@ class Shelf:
         self._orders.append(sketch.orders)
         self._samples.append(sketch.sample)
 
-    def nearest(self, sketch: Sketch, count: int, leave_out: frozenset[int] = frozenset()) -> list[int]:
-        """The owners of those that are likely relatives, at most ``count``, the nearest first.
+    def nearest(self, sketch: Sketch, count: int, leave_out: frozenset[int] = frozenset()) -> list[Relative]:
+        """Those that are likely relatives, at most ``count``, the nearest first.
 
         What comparisons leave is ranked by the bits that a difference would take.
         """
@@ -118,4 +132,4 @@ class Shelf:
             if self._owners[place] not in leave_out:
                 away = np.abs(mine - _ordered(self._kind, self._samples[place]))
                 costs.append((float(np.log2(1.0 + away).mean()), int(place)))
-        return [self._owners[place] for _, place in sorted(costs)[:count]]
+        return [Relative(self._owners[place], cost) for cost, place in sorted(costs)[:count]]

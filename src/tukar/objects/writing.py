@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import TracebackType
@@ -61,7 +61,7 @@ class PackWriter:
             self._write(stored)
         return self._note(encoding.record(offset))
 
-    def copy(self, record: Record, stored: Iterator[bytes | memoryview]) -> Record:
+    def copy(self, record: Record, stored: Iterable[bytes | memoryview]) -> Record:
         """Append an object that is encoded already, its stored bytes in order."""
         offset = self.size
         for piece in stored:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -16,6 +17,7 @@ from tukar.usecases.services import Services
 
 JOB: Final = "repack"
 _PAUSED: Final = "repack_paused"
+_ASK: Final = 0.5  # seconds between looks whether it is paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,15 @@ def pause(services: Services, identity: Identity, *, paused: bool) -> Standing:
 
 def run(services: Services, on_progress: Progress) -> Repacked:
     """Repack all that is pending, until it is paused."""
+    asked, is_paused = -_ASK, False
 
     def goes_on() -> bool:
-        with services.database.read() as tx:
-            return facts.get(tx, _PAUSED) is None
+        nonlocal asked, is_paused
+        if not is_paused and time.monotonic() >= asked + _ASK:
+            asked = time.monotonic()
+            with services.database.read() as tx:
+                is_paused = facts.get(tx, _PAUSED) is not None
+        return not is_paused
 
     return Repacker(services.database, services.objects.storage, services.clock, on_progress, goes_on).run()
 
