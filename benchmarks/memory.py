@@ -1,19 +1,25 @@
 """Peak anonymous memory of the hub while large models go in and out.
 
 A file of 2 GiB through the stock client (as it is, and with ``HF_XET_HIGH_PERFORMANCE=1``) and through ``tukar``; then
-a 7B-shaped repository of several shards through push, pull, its page and a check. The hub's memory is sampled twenty
-times a second.
+a 7B-shaped repository of several shards through push, pull, its page and a check; then a model that is one tensor of
+2 GiB, and one that is tuned from it, are pushed, encoded anew, and pulled. The hub's memory is sampled twenty times a
+second.
 """
 
 from __future__ import annotations
 
 import argparse
+import filecmp
+import json
 import shutil
+import subprocess
 import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
 
 from benchmarks.processes import DEMO, TUKAR, Server, client, hub, measure
 from benchmarks.transfer import NAME, make
@@ -71,6 +77,7 @@ def run(folder: Path, options: argparse.Namespace) -> str:
     make(source / NAME, 2048)
     rows = [_stock(folder, source, {}), _stock(folder, source, {"HF_XET_HIGH_PERFORMANCE": "1"}), _ours(folder, source)]
     rows.append(_large(folder, layers=max(1, options.mib // 400)))
+    rows.append(_tuned(folder, options.mib))
     return "\n".join(["| what went through the hub | peak anonymous memory, MiB |", "|---|---|", *rows])
 
 
@@ -105,3 +112,38 @@ def _large(folder: Path, layers: int) -> str:
         measure([str(TUKAR), "check"], server, environment)
     shutil.rmtree(model)
     return f"| 7B-shaped, {layers} layers, {size / 1e9:.1f} GB: hf upload, page, tukar pull, check | {peak.mib:.0f} |"
+
+
+def _tuned(folder: Path, mib: int) -> str:
+    models = folder / "tuned"
+    shutil.rmtree(models, ignore_errors=True)
+    for name in ("base", "child"):
+        (models / name).mkdir(parents=True)
+    _write_pair(models / "base" / NAME, models / "child" / NAME, rows=mib * 32)
+    with _fresh(folder) as (work, server), Peak(server.pid) as peak:
+        environment = client(server, work / "client")
+        for name in ("base", "child"):
+            measure([str(TUKAR), "push", str(models / name), f"admin/{name}"], server, environment)
+        measure([str(TUKAR), "repack", "--wait"], server, environment)
+        stats = json.loads(subprocess.check_output([str(TUKAR), "stats", "--json"], env=environment))
+        measure([str(TUKAR), "pull", "admin/child", "--to", str(work / "pulled")], server, environment)
+        assert filecmp.cmp(work / "pulled" / NAME, models / "child" / NAME, shallow=False)
+    shutil.rmtree(models)
+    share = stats["stored_bytes"] / stats["raw_bytes"]
+    return f"| two models of one tensor of {mib} MiB: tukar push, repack (to {share:.0%}) and pull | {peak.mib:.0f} |"
+
+
+def _write_pair(base: Path, child: Path, rows: int) -> None:
+    """Two safetensors files of one bf16 tensor of rows of 32 KiB; the second has small changes everywhere."""
+    random = np.random.default_rng(0)
+    shape = [rows, 1 << 14]
+    header = json.dumps({"weight": {"dtype": "BF16", "shape": shape, "data_offsets": [0, rows << 15]}}).encode()
+    header += b" " * (-len(header) % 8)
+    with base.open("wb") as plain, child.open("wb") as tuned:
+        for file in (plain, tuned):
+            file.write(len(header).to_bytes(8, "little") + header)
+        for _ in range(rows >> 5):
+            weights = (random.standard_normal(1 << 19, np.float32) * 0.02).view(np.uint32) >> 16 << 16
+            plain.write((weights >> 16).astype(np.uint16).tobytes())
+            change = random.standard_normal(1 << 19, np.float32) * 2e-4
+            tuned.write(((weights.view(np.float32) + change).view(np.uint32) >> 16).astype(np.uint16).tobytes())
