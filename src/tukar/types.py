@@ -124,7 +124,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?")
 # fmt: off
 _RESERVED: Final = frozenset({
     "api", "datasets", "docs", "exchange", "lfs", "login", "logout", "models", "oauth", "ready", "settings", "spaces",
-    "static", "v1", "v2", "xet",
+    "static", "storage", "v1", "v2", "xet",
 })
 # fmt: on
 _PATH_BYTES: Final = 1024

@@ -45,8 +45,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(Visitor(app(hub)), operator, offer.id)
 
 
-STRANGERS = ["/", "/?search=none", "/ana/model", "/ana/absent", "/exchange", "/login", "/exchange/OFFER"]
+STRANGERS = ["/", "/storage", "/?search=none", "/ana/model", "/ana/absent", "/exchange", "/login", "/exchange/OFFER"]
 OPERATORS = ["/", "/exchange", "/exchange/OFFER", "/exchange/offer?", "/exchange/peers?", "/exchange/OFFER/accept?"]
+OPERATORS += ["/storage"]
 
 
 @pytest.fixture(scope="module", params=STRANGERS + [f"{path} as an operator" for path in OPERATORS])

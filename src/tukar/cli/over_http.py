@@ -143,10 +143,10 @@ class OverHttp:
         return _standing(self._post("repack", {"paused": paused}))
 
     def repack(self, meter: Meter) -> Value:
-        """As Administration."""
+        """As Administration. Ctrl-C ends the waiting alone: the hub does this by itself as well."""
         done = dict.fromkeys(_REPACKED, 0)
         while True:  # one that was under way may have been about to end
-            found = _numbers(self._job("repack", {}, meter), *_REPACKED)
+            found = _numbers(self._job("repack", {}, meter, cancel=False), *_REPACKED)
             done = {name: done[name] + found[name] for name in _REPACKED}
             standing = self.repack_standing()
             if standing["paused"] or not standing["pending_files"]:
@@ -155,15 +155,16 @@ class OverHttp:
     def _post(self, path: str, value: Any) -> Fields:
         return self._remote.request("POST", f"{_API}/{path}", json=value, repeatable=False).fields()
 
-    def _job(self, kind: str, payload: Value, meter: Meter) -> Fields:
-        """Have the hub do a job, and wait for it. Ctrl-C cancels it."""
+    def _job(self, kind: str, payload: Value, meter: Meter, *, cancel: bool = True) -> Fields:
+        """Have the hub do a job, and wait for it. Ctrl-C cancels it, unless it is to go on."""
         asked = {"kind": kind, "payload": dict(payload)}
         job = self._remote.request("POST", f"{_API}/jobs", json=asked).fields()
         path = f"{_API}/jobs/{job.number('id')}"
         try:
             return self._result(path, job, meter)
         except KeyboardInterrupt:
-            self._remote.request("DELETE", path)
+            if cancel:
+                self._remote.request("DELETE", path)
             raise
 
     def _result(self, path: str, job: Fields, meter: Meter) -> Fields:
@@ -185,7 +186,8 @@ def _report(job: Fields, meter: Meter) -> None:
     if job.text("state") == "queued":
         meter.label("Waiting for another job")
         return
-    meter.label(job.text("kind").capitalize())
+    note = progress.text("note") if progress.value.get("note") else ""
+    meter.label(" · ".join(filter(None, (job.text("kind").capitalize(), note))))
     if "total" in progress:
         meter.total(progress.number("total"))
         meter.at(progress.number("done"))
@@ -204,15 +206,22 @@ def _tensor(found: Fields) -> Value:
         **_texts(found, "name", "dtype", "encoding"),
         "shape": found.value.get("shape"),
         **_numbers(found, "raw_bytes", "stored_bytes"),
-        "parent": dict(_texts(parent, "repository", "tensor")) if parent.value else None,
+        "parent": _parent(parent) if parent.value else None,
     }
+
+
+def _parent(found: Fields) -> Value:
+    path = found.text("path") if found.value.get("path") is not None else None
+    return {**_texts(found, "type", "repository"), "path": path, **_texts(found, "tensor")}
 
 
 _REPACKED: Final = ("files", "tensors", "before", "after")
 
 
 def _standing(found: Fields) -> Value:
-    return {**_numbers(found, "pending_files", "pending_bytes"), "paused": found.value.get("paused") is True}
+    told = {name: found.value.get(name) is True for name in ("paused", "running")}
+    error = found.text("error") if found.value.get("error") is not None else None
+    return {**_numbers(found, "pending_files", "pending_bytes"), **told, "error": error, "note": found.text("note")}
 
 
 def _texts(found: Fields, *names: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from tukar.catalog import cards, repositories, revisions
@@ -10,11 +11,12 @@ from tukar.catalog.cards import Card
 from tukar.catalog.values import Entry, Identity
 from tukar.database import Transaction
 from tukar.errors import Invalid, RepoNotFound
-from tukar.gallery import addresses, receipts, weights
+from tukar.gallery import addresses, kinship, receipts, weights
 from tukar.gallery.addresses import Place
 from tukar.gallery.views import BaseModel, CommitLine, FileLine, Files, History, ModelPage
 from tukar.types import RepoId
-from tukar.usecases import fetch, stats
+from tukar.usecases import encodings, fetch, stats
+from tukar.usecases.encodings import Summary
 from tukar.usecases.services import Services
 from tukar.usecases.stats import RepositorySizes
 
@@ -55,8 +57,8 @@ def model(
         updated_at=sizes.commit.created_at,
         card=card,
         base_models=bases,
-        files=_files(sizes),
-        weights=weights.weights(services, entries, focus, start),
+        files=_files(services, identity, sizes),
+        weights=weights.weights(services, identity, entries, focus, start),
         history=history,
         receipts=receipts.lines(services, identity, sizes.repository),
     )
@@ -88,10 +90,17 @@ def _history(tx: Transaction, sizes: RepositorySizes) -> History:
     return History(tuple(lines), revisions.count(tx, sizes.repository, sizes.commit))
 
 
-def _files(sizes: RepositorySizes) -> Files:
+def _files(services: Services, identity: Identity, sizes: RepositorySizes) -> Files:
     lines = [FileLine(entry.path, size.raw, size.stored, size.own) for entry, size in sizes.files]
-    contents = {entry.sha256: line for (entry, _), line in zip(sizes.files, lines, strict=True)}
-    return Files(tuple(lines[:MAX_FILES]), len(lines), _sum(list(contents.values())))
+    digests = [entry.sha256 or "" for entry, _ in sizes.files]
+    contents = dict(zip(digests, lines, strict=True))
+    found = encodings.summaries(services, identity, digests[:MAX_FILES])
+    shown = (_told(line, found.get(sha256)) for line, sha256 in zip(lines[:MAX_FILES], digests, strict=False))
+    return Files(tuple(shown), len(lines), _sum(list(contents.values())))
+
+
+def _told(line: FileLine, found: Summary | None) -> FileLine:
+    return line if found is None else replace(line, coded=kinship.coded(found), kin=kinship.kin(found))
 
 
 def _sum(lines: Sequence[FileLine]) -> FileLine:

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tukar import __version__
 from tukar.gallery import addresses, commands, markdown, text
 from tukar.gallery.exchange_views import ExchangePage, PeerPage, SwapPage
-from tukar.gallery.views import NO_FRAME, Frame, LoginPage, ModelPage, ModelsPage
+from tukar.gallery.views import NO_FRAME, Frame, LoginPage, ModelPage, ModelsPage, StoragePage
 
 # Sent with every page. A style or script in a page itself would not run, nor an image from elsewhere load.
 CONTENT_SECURITY_POLICY: Final = (
@@ -50,6 +50,11 @@ def peer_page(view: PeerPage, frame: Frame = NO_FRAME) -> str:
 def swap_page(view: SwapPage, frame: Frame = NO_FRAME) -> str:
     """One swap."""
     return _render("swap.html", view=view, frame=frame)
+
+
+def storage_page(view: StoragePage, frame: Frame = NO_FRAME) -> str:
+    """What this hub holds, and what that takes."""
+    return _render("storage.html", view=view, frame=frame)
 
 
 def login_page(view: LoginPage, frame: Frame = NO_FRAME) -> str:

@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from tukar import errors
 from tukar.catalog.revisions import DEFAULT_BRANCH
-from tukar.gallery import commands, listing, logins, model, operations, pages, receipts, relations, visits
+from tukar.gallery import commands, listing, logins, model, operations, pages, receipts, relations, storage, visits
 from tukar.gallery.replies import headers, html, shown
 from tukar.types import RepoId, check_namespace
 
@@ -98,6 +98,7 @@ routes: Final[list[BaseRoute]] = [
     *logins.routes,
     *relations.routes,
     *operations.routes,
+    *storage.routes,
     Route(_MODEL, show),
     # Addresses that Hugging Face's clients print.
     Route(f"{_MODEL}/tree/{{revision}}", show),

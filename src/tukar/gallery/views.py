@@ -17,10 +17,12 @@ class Frame:
     Attributes:
         user: who has logged in; None if nobody has.
         address: of the page, for coming back to it after logging in; empty where logging in is not offered.
+        is_operator: whether they may do what is for operators.
     """
 
     user: str | None = None
     address: str = ""
+    is_operator: bool = False
 
 
 NO_FRAME: Final = Frame()
@@ -79,10 +81,45 @@ class ModelsPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Relative:
+    """What something is stored as a difference to, where the reader may read it.
+
+    Attributes:
+        name: of the repository: ``namespace/name``.
+        path: of the file in it; None where only earlier revisions have it.
+        address: of its page; None where it has none.
+    """
+
+    name: str
+    path: str | None
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """How many tensors are differences to a relative; None for those that the reader may not know of."""
+
+    relative: Relative | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What is stored with one encoding: how many tensors and the like, their size, and what they take."""
+
+    encoding: str
+    count: int
+    size: int
+    stored: int
+
+
+@dataclass(frozen=True, slots=True)
 class FileLine:
     """A file with what it costs.
 
     Attributes:
+        coded: of its tensors those that are encoded by themselves, or as differences.
+        kin: to what; most first.
         size: as it was pushed.
         stored: of everything that it is rebuilt from, as it is stored.
         own: of these, what nothing else uses that the reader may see.
@@ -92,6 +129,8 @@ class FileLine:
     size: int
     stored: int
     own: int
+    coded: tuple[Share, ...] = ()
+    kin: tuple[Kin, ...] = ()
 
     @property
     def shared(self) -> int:
@@ -116,12 +155,23 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class TensorLine:
-    """A tensor. ``shape`` is as the file has it; ``size`` is what it takes in the file."""
+    """A tensor.
+
+    Attributes:
+        shape: as the file has it.
+        size: what it takes in the file.
+        stored: what it takes in the store, used elsewhere or not.
+        encoding: how it is stored.
+        relative: what it is a difference to; None where it is none, or the reader may not know of it.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     size: int
+    stored: int = 0
+    encoding: str = ""
+    relative: Relative | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,3 +308,46 @@ class ModelPage:
     weights: Weights
     history: History
     receipts: tuple[ReceiptLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoragePage:
+    """What a hub holds, what that takes, and how far encoding it anew is.
+
+    Attributes:
+        files: how many there are.
+        raw: their size, as they were pushed.
+        stored: what they need of the storage.
+        disk: what is taken from it now: what was superseded or deleted is there until it is freed.
+        shares: by encoding.
+        pending_files, pending: what is still to be encoded anew, and its size.
+        state: ``paused``, ``running``, ``waiting`` or ``finished``.
+        error: why it did not go on the last time.
+        note: what it is at.
+    """
+
+    files: int
+    raw: int
+    stored: int
+    disk: int
+    shares: tuple[Share, ...]
+    pending_files: int
+    pending: int
+    state: str
+    error: str | None = None
+    note: str = ""
+
+    @property
+    def saved(self) -> int:
+        """What is stored is less than what was pushed by so much; 0 if it is more."""
+        return max(self.raw - self.stored, 0)
+
+    @property
+    def freeable(self) -> int:
+        """What is there and not needed."""
+        return max(self.disk - self.stored, 0)
+
+    @property
+    def done(self) -> FileLine:
+        """How far encoding is, to be drawn: ``own`` of ``size``."""
+        return FileLine("", self.raw, 0, max(self.raw - self.pending, 0))

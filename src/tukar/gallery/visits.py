@@ -69,7 +69,7 @@ def known_frame(request: Request) -> Frame:
 
 
 def _frame(request: Request, who: Identity) -> Frame:
-    return Frame(None if who.user is None else who.user.name, _address(request))
+    return Frame(None if who.user is None else who.user.name, _address(request), rights.may_administer(who))
 
 
 def _address(request: Request) -> str:

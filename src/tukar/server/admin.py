@@ -145,7 +145,8 @@ def encodings_value(services: Services, who: Identity, found: RepositorySizes) -
 
 def tensor_value(found: Encoded) -> dict[str, Any]:
     """How a tensor is stored, as JSON."""
-    parent = found.parent and {"repository": found.parent.repository, "tensor": found.parent.tensor}
+    of = found.parent
+    parent = of and {"type": of.type, "repository": of.repository, "path": of.path, "tensor": of.tensor}
     return {
         "name": found.tensor.name,
         "dtype": found.tensor.dtype,

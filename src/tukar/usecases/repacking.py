@@ -8,9 +8,10 @@ from typing import Final
 
 from tukar.catalog.values import Identity
 from tukar.database import facts
+from tukar.jobs import queue
 from tukar.jobs.context import JobContext
-from tukar.jobs.values import Json
-from tukar.objects import repack
+from tukar.jobs.values import OPEN, Json
+from tukar.objects import repack, sizes
 from tukar.objects.repack import Progress, Repacked, Repacker
 from tukar.usecases.accounts import require_admin
 from tukar.usecases.services import Services
@@ -18,6 +19,8 @@ from tukar.usecases.services import Services
 JOB: Final = "repack"
 _PAUSED: Final = "repack_paused"
 _ASK: Final = 0.5  # seconds between looks whether it is paused
+_PAUSE: Final = 2.0  # seconds between looks at what was saved, at least;
+_SHARE: Final = 50  # and this many times as long as a look takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,17 @@ class Standing:
         pending_files: files whose tensors are still to be looked at.
         pending_bytes: of these, raw.
         paused: whether it waits until it is resumed.
+        running: whether it is under way now, or about to be.
+        error: why it did not go on the last time; None if it did.
+        note: of one that is under way, what came of it so far.
     """
 
     pending_files: int
     pending_bytes: int
     paused: bool
+    running: bool
+    error: str | None
+    note: str
 
 
 def standing(services: Services, identity: Identity) -> Standing:
@@ -42,13 +51,15 @@ def standing(services: Services, identity: Identity) -> Standing:
 
 
 def pause(services: Services, identity: Identity, *, paused: bool) -> Standing:
-    """Stop it after the tensor that it is at, or let it go on. For administrators."""
+    """Stop it after the tensor that it is at, or let it go on: a job that does is due at once. For administrators."""
     require_admin(identity)
     with services.database.write() as tx:
         if paused:
             facts.put(tx, _PAUSED, "yes")
         else:
             facts.drop(tx, _PAUSED)
+            # Again: one that is running may have seen that it was to pause.
+            queue.submit(tx, JOB, now=services.clock(), unique=True, again=True)
     return _standing(services)
 
 
@@ -69,17 +80,46 @@ def run(services: Services, on_progress: Progress) -> Repacked:
 
 def drive(services: Services, context: JobContext) -> Json:
     """The job."""
-    before, done = _standing(services), 0
+    before, saved, done = _standing(services), Saved(services), 0
 
     def advance(size: int) -> None:
         nonlocal done
         done += size
-        context.progress(done, max(done, before.pending_bytes))
+        context.progress(done, max(done, before.pending_bytes), saved.told())
         context.checkpoint()
 
     return asdict(run(services, advance))
 
 
+class Saved:
+    """How much less what is stored takes than when this was made, without what came since."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        with services.database.read() as tx:
+            self._last = sizes.newest(tx)
+            self._before = sizes.stored_until(tx, self._last)
+        self._told, self._due = "", 0.0
+
+    def told(self) -> str:
+        """For people; empty as long as it is nothing. Counted anew once in a while only, for it reads all objects."""
+        now = time.monotonic()
+        if now >= self._due:
+            with self._services.database.read() as tx:
+                saved = self._before - sizes.stored_until(tx, self._last)
+            self._told = f"{saved / 1e6:,.1f} MB saved so far" if saved > 0 else ""
+            self._due = now + max(_PAUSE, _SHARE * (time.monotonic() - now))
+        return self._told
+
+
 def _standing(services: Services) -> Standing:
     with services.database.read() as tx:
-        return Standing(*repack.pending(tx), facts.get(tx, _PAUSED) is not None)
+        last = next(iter(queue.listing(tx, kinds=[JOB], limit=1)), None)
+        is_open = last is not None and last.state in OPEN
+        return Standing(
+            *repack.pending(tx),
+            paused=facts.get(tx, _PAUSED) is not None,
+            running=is_open,
+            error=None if last is None or last.state == "cancelled" else last.error,
+            note=last.progress.note if last is not None and is_open else "",
+        )

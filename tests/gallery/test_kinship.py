@@ -1,0 +1,103 @@
+"""What a model's page tells of how its files are stored, and of whose tensors they are differences to."""
+
+from __future__ import annotations
+
+import pytest
+
+from tukar.catalog.values import ANONYMOUS
+from tukar.hub import Hub
+from tukar.server.admin import encodings_value
+from tukar.testing.relations import fresh, stored, tuned
+from tukar.types import RepoId
+from tukar.usecases import encodings, repacking, repositories, stats
+
+from .conftest import Publish, Visitor, app
+from .markup import find
+from .swapped import administrator
+from .test_login import token_of
+from .test_model_page import rows
+
+BASE = fresh(3)
+HIDDEN = "a model that is deleted, or that you may not read"
+
+
+@pytest.fixture
+def family(hub: Hub, publish: Publish) -> None:
+    """A private base, and a public child of it."""
+    publish("ana/secret-base", {"weights/base.safetensors": stored(BASE)}, private=True)
+    publish("ben/child", {"model.safetensors": stored(tuned(BASE, 4))})
+    repacking.run(hub.services, lambda _: None)
+
+
+def named(hub: Hub, name: str) -> Visitor:
+    visitor = Visitor(app(hub))
+    visitor.log_in(token_of(hub, name, "write" if name == "admin" else "read"))
+    return visitor
+
+
+def summary(html: str) -> str:
+    return " ".join(find(html, "small", class_="kin")[0].text.split())
+
+
+@pytest.mark.parametrize("name", ["ana", "admin"])
+def test_who_may_read_the_parent_is_led_to_it(hub: Hub, family: None, name: str) -> None:
+    html = named(hub, name).get("/ben/child").text
+    assert summary(html).startswith("3 tensors as differences to ana/secret-base (weights/base.safetensors); ")
+    links = [link for link in find(html, "a") if link["href"] == "/ana/secret-base#files"]
+    assert len(links) == 4, "of the file, and of each tensor"
+    assert [row[5] for row in rows(html, "tensors")].count("difference to ana/secret-base") == 3
+
+
+def test_others_never_see_the_parent_s_name(hub: Hub, family: None, visitor: Visitor) -> None:
+    for html in (visitor.get("/ben/child").text, named(hub, "ben").get("/ben/child").text):
+        assert "secret" not in html
+        assert "weights/base" not in html
+        assert f"3 tensors as differences to {HIDDEN}; " in summary(html)
+        assert [row[5] for row in rows(html, "tensors")].count("difference") == 3
+
+
+def test_nor_does_a_program(hub: Hub, family: None) -> None:
+    def told(who: object) -> str:
+        found = stats.repository_sizes(hub.services, who, RepoId.parse("ben/child"), "main")  # type: ignore[arg-type]
+        return str(encodings_value(hub.services, who, found))  # type: ignore[arg-type]
+
+    assert "secret" not in told(ANONYMOUS)
+    assert "weights/base" not in told(ANONYMOUS)
+    parent = "{'type': 'model', 'repository': 'ana/secret-base', 'path': 'weights/base.safetensors', 'tensor': 'embed'}"
+    assert parent in told(administrator(hub))
+
+
+def test_a_public_copy_is_named_in_place_of_the_private_original(
+    hub: Hub, family: None, publish: Publish, visitor: Visitor
+) -> None:
+    publish("zoe/copy", {"model.safetensors": stored(BASE)})
+    assert summary(visitor.get("/ben/child").text).startswith("3 tensors as differences to zoe/copy; ")
+
+
+def test_a_deleted_parent_has_no_name(hub: Hub, family: None) -> None:
+    repositories.delete(hub.services, administrator(hub), RepoId.parse("ana/secret-base"))
+    html = named(hub, "admin").get("/ben/child").text
+    assert "secret" not in html
+    assert HIDDEN in summary(html)
+
+
+def test_what_came_as_it_is_needs_no_words(publish: Publish, visitor: Visitor) -> None:
+    publish("ben/child", {"model.safetensors": stored(BASE), "config.json": b"{}"})
+    html = visitor.get("/ben/child").text
+    assert find(html, "small", class_="kin") == []
+    assert {row[5] for row in rows(html, "tensors")} <= {"as it is", "compressed"}
+
+
+def test_a_parent_whose_file_is_in_the_history_alone(hub: Hub, family: None, publish: Publish) -> None:
+    publish("ana/secret-base", {"weights/base.safetensors": stored(fresh(8))})
+    assert "differences to ana/secret-base; " in summary(named(hub, "ana").get("/ben/child").text)
+
+
+def test_the_sums_are_those_of_the_file(hub: Hub, family: None) -> None:
+    found = stats.repository_sizes(hub.services, administrator(hub), RepoId.parse("ben/child"), "main")
+    [(entry, size)] = found.files
+    assert entry.sha256 is not None
+    [told] = encodings.summaries(hub.services, administrator(hub), [entry.sha256]).values()
+    assert sum(share.stored for share in told.shares) == size.stored
+    assert sum(share.raw for share in told.shares) == size.raw
+    assert [kin.count for kin in told.kin] == [3]
