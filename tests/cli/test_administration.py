@@ -232,6 +232,30 @@ def test_a_folder_that_is_no_data_folder_is_not_made_one(tukar: Commands, tmp_pa
     assert list((tmp_path / "empty").iterdir()) == []
 
 
+def test_repacking_pauses_and_goes_on(either: Site) -> None:
+    try:
+        assert either.json("repack", "--pause")["paused"] is True
+        done = either.run("repack", "--wait")
+        assert done.code == 1
+        assert "tukar repack --resume --wait" in done.stderr
+        assert "To go on: tukar repack --resume" in either.run("repack").stdout
+    finally:
+        resumed = either.json("repack", "--resume")
+    assert resumed.keys() == {"pending_files", "pending_bytes", "paused", "running", "error", "note"}
+    assert resumed["paused"] is False
+    waited = either.json("repack", "--wait")
+    assert waited["pending_files"] == 0
+    assert {"files", "tensors", "before", "after"} <= waited.keys()
+    assert either.run("repack").stdout == "nothing is left to encode anew\n"
+
+
+@pytest.mark.parametrize("option", [("--type", "dataset"), ("--revision", "main")])
+def test_stats_of_all_take_no_revision(tukar: Commands, option: tuple[str, str]) -> None:
+    done = tukar("stats", *option)
+    assert done.code == 2
+    assert "are of a REPOSITORY" in done.stderr
+
+
 def _job(state: str, **more: object) -> dict[str, object]:
     progress = {"done": 1, "total": 10, "note": ""}
     return {"id": 7, "kind": "check", "state": state, "progress": progress, "result": None, "error": None, **more}
@@ -251,6 +275,20 @@ def test_ctrl_c_cancels_the_check_in_the_hub(deceived: Commands, fake: FakeHub) 
     _, told = process.communicate(timeout=DEADLINE)
     assert process.returncode == 130, told
     assert [path for method, path, _ in fake.requests if method == "DELETE"] == ["/api/tukar/jobs/7"]
+
+
+def test_ctrl_c_only_ends_the_waiting_for_repacking(deceived: Commands, fake: FakeHub) -> None:
+    standing = {"pending_files": 1, "pending_bytes": 10, "paused": False, "running": True, "error": None, "note": ""}
+    fake.says("GET /api/tukar/repack", lambda request: request.answer_json(standing))
+    fake.says("POST /api/tukar/jobs", lambda request: (request.body(), request.answer_json(_job("queued"), 202))[1])
+    fake.says("GET /api/tukar/jobs/7", lambda request: request.answer_json(_job("running")))
+    process = deceived.start("repack", "--wait")
+    wait_for(lambda: any(path == "/api/tukar/jobs/7" for _, path, _ in fake.requests))
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 130, told
+    assert "the hub goes on with it by itself" in told
+    assert [path for method, path, _ in fake.requests if method == "DELETE"] == []
 
 
 @pytest.mark.parametrize(

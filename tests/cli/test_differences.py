@@ -32,6 +32,23 @@ def test_repacking_shows_in_the_stats(tukar: Commands, pushed: str) -> None:
     assert {each["parent"]["repository"] for each in file["tensors"] if each["parent"]} == {f"{pushed}-base"}
 
 
+def test_a_parent_is_named_to_those_who_may_read_it(tukar: Commands, name: str, tmp_path: Path) -> None:
+    base = fresh(5)
+    weights = {"secret-base": stored(base), "child": stored(tuned(base, 6))}
+    for kind, content in weights.items():
+        folder = write(tmp_path / kind, {"weights.safetensors": content})
+        tukar.json("push", folder, f"{name}-{kind}", *(["--private"] if "secret" in kind else []))
+    tukar.json("repack", "--wait")
+    seen = tukar("stats", f"{name}-child")
+    assert f"3 tensors stored as differences to {name}-secret-base" in seen.stdout
+    others = tukar.as_(None)
+    for told in (others("stats", f"{name}-child"), others("stats", f"{name}-child", "--json")):
+        assert told.code == 0
+        assert "delta" in told.stdout
+        assert "secret" not in told.stdout + told.stderr
+    assert "3 tensors stored as differences to what is deleted" in others("stats", f"{name}-child").stdout
+
+
 def test_without_its_base_it_comes_alone(tukar: Commands, pushed: str, tmp_path: Path) -> None:
     told = tukar.json("pull", f"{pushed}-child", "--to", tmp_path / "pulled")
     assert told["fetched_bytes"] > 0.5 * len(CHILD_FILE)

@@ -42,7 +42,7 @@ def summary(html: str) -> str:
 @pytest.mark.parametrize("name", ["ana", "admin"])
 def test_who_may_read_the_parent_is_led_to_it(hub: Hub, family: None, name: str) -> None:
     html = named(hub, name).get("/ben/child").text
-    assert summary(html).startswith("3 tensors as differences to ana/secret-base (weights/base.safetensors); ")
+    assert summary(html).startswith("3 tensors as differences to ana/secret-base (weights/base.safetensors), ")
     links = [link for link in find(html, "a") if link["href"] == "/ana/secret-base#files"]
     assert len(links) == 4, "of the file, and of each tensor"
     assert [row[5] for row in rows(html, "tensors")].count("difference to ana/secret-base") == 3
@@ -52,7 +52,7 @@ def test_others_never_see_the_parent_s_name(hub: Hub, family: None, visitor: Vis
     for html in (visitor.get("/ben/child").text, named(hub, "ben").get("/ben/child").text):
         assert "secret" not in html
         assert "weights/base" not in html
-        assert f"3 tensors as differences to {HIDDEN}; " in summary(html)
+        assert f"3 tensors as differences to {HIDDEN}, " in summary(html)
         assert [row[5] for row in rows(html, "tensors")].count("difference") == 3
 
 
@@ -71,7 +71,7 @@ def test_a_public_copy_is_named_in_place_of_the_private_original(
     hub: Hub, family: None, publish: Publish, visitor: Visitor
 ) -> None:
     publish("zoe/copy", {"model.safetensors": stored(BASE)})
-    assert summary(visitor.get("/ben/child").text).startswith("3 tensors as differences to zoe/copy; ")
+    assert summary(visitor.get("/ben/child").text).startswith("3 tensors as differences to zoe/copy, ")
 
 
 def test_a_deleted_parent_has_no_name(hub: Hub, family: None) -> None:
@@ -90,7 +90,7 @@ def test_what_came_as_it_is_needs_no_words(publish: Publish, visitor: Visitor) -
 
 def test_a_parent_whose_file_is_in_the_history_alone(hub: Hub, family: None, publish: Publish) -> None:
     publish("ana/secret-base", {"weights/base.safetensors": stored(fresh(8))})
-    assert "differences to ana/secret-base; " in summary(named(hub, "ana").get("/ben/child").text)
+    assert "differences to ana/secret-base, " in summary(named(hub, "ana").get("/ben/child").text)
 
 
 def test_the_sums_are_those_of_the_file(hub: Hub, family: None) -> None:

@@ -159,8 +159,14 @@ class OnFolder:
 
     def repack(self, meter: Meter) -> Value:
         """As Administration."""
+        saved = repacking.Saved(self.hub.services)
         meter.total(self.repack_standing()["pending_bytes"])
-        return {**asdict(repacking.run(self.hub.services, meter.advance)), **self.repack_standing()}
+
+        def advance(size: int) -> None:
+            meter.advance(size)
+            meter.label(" · ".join(filter(None, ("Repack", saved.told()))))
+
+        return {**asdict(repacking.run(self.hub.services, advance)), **self.repack_standing()}
 
 
 @contextmanager

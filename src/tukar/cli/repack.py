@@ -84,4 +84,6 @@ def _standing(found: Value) -> str:
         return f"paused; waiting: {left}. To go on: tukar repack --resume"
     if found["error"]:
         return f"waiting: {left}; it failed the last time: {found['error']}"
-    return f"{'encoding now; left' if found['running'] else 'waiting'}: {left}"
+    if found["running"]:
+        return " · ".join(filter(None, (f"encoding now; left: {left}", found["note"])))
+    return f"waiting: {left}. To begin now: tukar repack --wait"

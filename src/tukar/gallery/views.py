@@ -350,4 +350,5 @@ class StoragePage:
     @property
     def done(self) -> FileLine:
         """How far encoding is, to be drawn: ``own`` of ``size``."""
-        return FileLine("", self.raw, 0, max(self.raw - self.pending, 0))
+        done = max(self.raw - self.pending, 0)
+        return FileLine("", self.raw, done, done)
