@@ -174,6 +174,22 @@ def test_state(site: Site) -> None:
     assert totals.keys() == {"files", "raw_bytes", "objects", "object_bytes", "stored_bytes", "disk_bytes"}
 
 
+def test_repacking_is_paused_and_goes_on(site: Site) -> None:
+    address = "/api/tukar/repack"
+    try:
+        assert site.post(address, "admin", json={"paused": True}).json()["paused"] is True
+        assert site.get(address, "admin").json()["paused"] is True
+        for who in (None, "bob", "admin reads"):
+            assert site.get(address, who).status_code in (401, 403)
+            assert site.post(address, who, json={"paused": False}).status_code in (401, 403)
+        assert site.post(address, "admin", json={"paused": "no"}).status_code == 400
+        assert site.get(address, "admin").json()["paused"] is True
+    finally:
+        told = site.post(address, "admin", json={"paused": False}).json()
+    assert told.keys() == {"pending_files", "pending_bytes", "paused", "running", "error", "note"}
+    assert (told["paused"], told["running"]) == (False, True), "a job is due at once"
+
+
 def test_jobs(site: Site) -> None:
     made = site.post("/api/tukar/jobs", "admin", json={"kind": "check"})
     assert made.status_code == 202

@@ -11,7 +11,9 @@ from starlette.staticfiles import StaticFiles
 
 from tukar.catalog import tables
 from tukar.server.app import build_app
+from tukar.testing.relations import fresh, stored, tuned
 from tukar.testing.xet import MadeXorb
+from tukar.usecases import repacking
 
 from .site import Site, regular_file
 
@@ -153,8 +155,27 @@ def test_nobody_learns_who_the_others_are(site: Site, who: str) -> None:
             answer = site.call(method, f"/api/tukar/users/{name}/{address}", who)
             assert answer.status_code == 403
             assert name not in answer.text
-    for address in ("users", "stats", "jobs/1"):
+    for address in ("users", "stats", "repack", "jobs/1"):
         assert site.get(f"/api/tukar/{address}", who).status_code == 403
+
+
+def test_what_a_tensor_is_a_difference_to_is_told_to_who_may_read_it(site: Site) -> None:
+    base = fresh(11)
+    secret = site.repository("alice", private=True)
+    public = site.repository("bob")
+    site.commit(secret, [regular_file("hidden.safetensors", stored(base))]).raise_for_status()
+    site.commit(public, [regular_file("model.safetensors", stored(tuned(base, 12)))]).raise_for_status()
+    repacking.run(site.hub.services, lambda _: None)
+    parents = {}
+    for who in (None, "bob", "admin reads", "alice", "alice reads", "admin"):
+        answer = site.get(f"/api/tukar/models/{public}/encodings/main", who)
+        tensors = [tensor for file in answer.json()["files"] for tensor in file["tensors"]]
+        assert [tensor["encoding"] for tensor in tensors].count("delta") == 3
+        parents[who] = [tensor["parent"] for tensor in tensors if tensor["parent"]]
+        assert (secret in answer.text) == ("hidden" in answer.text) == bool(parents[who])
+    told = {"type": "model", "repository": secret, "path": "hidden.safetensors", "tensor": "embed"}
+    assert [bool(found) for found in parents.values()] == [False, False, False, True, True, True]
+    assert parents["alice"][0] == told
 
 
 def test_the_owner_and_an_administrator_read_it(site: Site, private: str) -> None:
