@@ -17,6 +17,7 @@ from .chromium import Chromium, chromium
 from .conftest import Publish, app
 from .served import serve
 from .swapped import Published, administrator, published
+from .test_login import token_of
 from .test_sanitising import VECTORS
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -88,6 +89,26 @@ def test_no_page_is_wider_than_the_window(
         assert ground == ("rgb(20, 22, 27)" if dark else "rgb(251, 249, 244)"), "the style sheet is not in force"
         browser.screenshot(tmp_path / "page.png")
         assert (tmp_path / "page.png").stat().st_size > 5_000
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["wide", "narrow"])
+def test_the_storage_is_paused_without_scripts(
+    browser: Chromium, address: str, hub: Hub, ordinary: str, size: tuple[int, int]
+) -> None:
+    browser.show(*size)
+    browser.open(f"{address}/login?next=/storage")
+    browser.fill("input[name=token]", token_of(hub, "admin"))
+    browser.click("main form button")
+    browser.send("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        for state in ("paused", "running"):
+            browser.click("main form button")
+            assert browser.evaluate("location.pathname") == "/storage"
+            assert browser.evaluate("document.querySelector('#state').dataset.state") == state
+            assert browser.evaluate(OVERFLOW) == 0
+            assert browser.log == []
+    finally:
+        browser.send("Emulation.setScriptExecutionDisabled", value=False)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["wide", "narrow"])

@@ -101,3 +101,12 @@ def test_the_sums_are_those_of_the_file(hub: Hub, family: None) -> None:
     assert sum(share.stored for share in told.shares) == size.stored
     assert sum(share.raw for share in told.shares) == size.raw
     assert [kin.count for kin in told.kin] == [3]
+
+
+def test_a_content_under_two_names_counts_once(hub: Hub, publish: Publish) -> None:
+    content = stored(BASE)
+    publish("ben/twice", {"a.safetensors": content, "b.safetensors": content})
+    found = stats.repository_sizes(hub.services, ANONYMOUS, RepoId.parse("ben/twice"), "main")
+    told = encodings_value(hub.services, ANONYMOUS, found)
+    assert told["raw_bytes"] == len(content)
+    assert told["stored_bytes"] == told["files"][0]["stored_bytes"] == told["files"][1]["stored_bytes"] > 0

@@ -139,7 +139,8 @@ def encodings_value(services: Services, who: Identity, found: RepositorySizes) -
     for entry, size in found.files:
         stored = tensors(services, who, entry.sha256 or "")
         files.append(size_value(entry, size) | {"tensors": [tensor_value(each) for each in stored]})
-    total = {name: sum(file[name] for file in files) for name in ("raw_bytes", "stored_bytes", "shared_bytes")}
+    contents = {file["sha256"]: file for file in files}.values()  # each once, whatever names it has
+    total = {name: sum(file[name] for file in contents) for name in ("raw_bytes", "stored_bytes", "shared_bytes")}
     return {"id": str(found.repository), "sha": found.commit.oid, **total, "files": files}
 
 

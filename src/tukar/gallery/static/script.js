@@ -1,4 +1,4 @@
-// Copy buttons, forms that fold, and swaps that are followed. Everything on the pages can be read and used without them.
+// Copy buttons, forms that fold, and states that are followed. Everything on the pages can be read and used without them.
 "use strict";
 
 for (const source of document.querySelectorAll("[data-copy]")) {
@@ -38,10 +38,10 @@ function unfold() {
   if (part) part.open = true;
 }
 
-// A swap that goes on by itself is looked at again, so that its page need not be loaded again by hand.
-const LOOK_AGAIN = 2000;
+// What goes on by itself is looked at again, so that its page need not be loaded again by hand.
 const standing = document.querySelector("[data-live]");
-if (standing) setTimeout(lookAgain, LOOK_AGAIN);
+const pause = 1000 * (standing?.dataset.every || 2);
+if (standing) setTimeout(lookAgain, pause);
 
 async function lookAgain() {
   const shown = document.querySelector("#state");
@@ -54,5 +54,5 @@ async function lookAgain() {
   } catch {
     // The hub is away, or the network: it may be back the next time.
   }
-  setTimeout(lookAgain, LOOK_AGAIN);
+  setTimeout(lookAgain, pause);
 }
