@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tukar.catalog.values import ANONYMOUS
@@ -11,7 +13,7 @@ from tukar.testing.relations import fresh, stored, tuned
 from tukar.types import RepoId
 from tukar.usecases import encodings, repacking, repositories, stats
 
-from .conftest import Publish, Visitor, app
+from .conftest import Publish, Visitor, app, open_empty, publisher
 from .markup import find
 from .swapped import administrator
 from .test_login import token_of
@@ -21,12 +23,27 @@ BASE = fresh(3)
 HIDDEN = "a model that is deleted, or that you may not read"
 
 
-@pytest.fixture
-def family(hub: Hub, publish: Publish) -> None:
+def fill(hub: Hub) -> None:
     """A private base, and a public child of it."""
+    publish = publisher(hub)
     publish("ana/secret-base", {"weights/base.safetensors": stored(BASE)}, private=True)
     publish("ben/child", {"model.safetensors": stored(tuned(BASE, 4))})
     repacking.run(hub.services, lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def family(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A hub that no test changes."""
+    with open_empty(tmp_path_factory.mktemp("family")) as hub:
+        fill(hub)
+        yield hub
+
+
+@pytest.fixture
+def own(hub: Hub) -> Hub:
+    """Another one, to be changed."""
+    fill(hub)
+    return hub
 
 
 def named(hub: Hub, name: str) -> Visitor:
@@ -40,43 +57,41 @@ def summary(html: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["ana", "admin"])
-def test_who_may_read_the_parent_is_led_to_it(hub: Hub, family: None, name: str) -> None:
-    html = named(hub, name).get("/ben/child").text
-    assert summary(html).startswith("3 tensors as differences to ana/secret-base (weights/base.safetensors), ")
+def test_who_may_read_the_parent_is_led_to_it(family: Hub, name: str) -> None:
+    html = named(family, name).get("/ben/child").text
+    assert summary(html).startswith("3 tensors as differences to ana/secret-base weights/base.safetensors: ")
     links = [link for link in find(html, "a") if link["href"] == "/ana/secret-base#files"]
     assert len(links) == 4, "of the file, and of each tensor"
     assert [row[5] for row in rows(html, "tensors")].count("difference to ana/secret-base") == 3
 
 
-def test_others_never_see_the_parent_s_name(hub: Hub, family: None, visitor: Visitor) -> None:
-    for html in (visitor.get("/ben/child").text, named(hub, "ben").get("/ben/child").text):
+def test_others_never_see_the_parent_s_name(family: Hub) -> None:
+    for html in (Visitor(app(family)).get("/ben/child").text, named(family, "ben").get("/ben/child").text):
         assert "secret" not in html
         assert "weights/base" not in html
-        assert f"3 tensors as differences to {HIDDEN}, " in summary(html)
+        assert f"3 tensors as differences to {HIDDEN}: " in summary(html)
         assert [row[5] for row in rows(html, "tensors")].count("difference") == 3
 
 
-def test_nor_does_a_program(hub: Hub, family: None) -> None:
+def test_nor_does_a_program(family: Hub) -> None:
     def told(who: object) -> str:
-        found = stats.repository_sizes(hub.services, who, RepoId.parse("ben/child"), "main")  # type: ignore[arg-type]
-        return str(encodings_value(hub.services, who, found))  # type: ignore[arg-type]
+        found = stats.repository_sizes(family.services, who, RepoId.parse("ben/child"), "main")  # type: ignore[arg-type]
+        return str(encodings_value(family.services, who, found))  # type: ignore[arg-type]
 
     assert "secret" not in told(ANONYMOUS)
     assert "weights/base" not in told(ANONYMOUS)
     parent = "{'type': 'model', 'repository': 'ana/secret-base', 'path': 'weights/base.safetensors', 'tensor': 'embed'}"
-    assert parent in told(administrator(hub))
+    assert parent in told(administrator(family))
 
 
-def test_a_public_copy_is_named_in_place_of_the_private_original(
-    hub: Hub, family: None, publish: Publish, visitor: Visitor
-) -> None:
+def test_a_public_copy_is_named_in_place_of_the_private_original(own: Hub, publish: Publish, visitor: Visitor) -> None:
     publish("zoe/copy", {"model.safetensors": stored(BASE)})
-    assert summary(visitor.get("/ben/child").text).startswith("3 tensors as differences to zoe/copy, ")
+    assert summary(visitor.get("/ben/child").text).startswith("3 tensors as differences to zoe/copy: ")
 
 
-def test_a_deleted_parent_has_no_name(hub: Hub, family: None) -> None:
-    repositories.delete(hub.services, administrator(hub), RepoId.parse("ana/secret-base"))
-    html = named(hub, "admin").get("/ben/child").text
+def test_a_deleted_parent_has_no_name(own: Hub) -> None:
+    repositories.delete(own.services, administrator(own), RepoId.parse("ana/secret-base"))
+    html = named(own, "admin").get("/ben/child").text
     assert "secret" not in html
     assert HIDDEN in summary(html)
 
@@ -88,16 +103,16 @@ def test_what_came_as_it_is_needs_no_words(publish: Publish, visitor: Visitor) -
     assert {row[5] for row in rows(html, "tensors")} <= {"as it is", "compressed"}
 
 
-def test_a_parent_whose_file_is_in_the_history_alone(hub: Hub, family: None, publish: Publish) -> None:
+def test_a_parent_whose_file_is_in_the_history_alone(own: Hub, publish: Publish) -> None:
     publish("ana/secret-base", {"weights/base.safetensors": stored(fresh(8))})
-    assert "differences to ana/secret-base, " in summary(named(hub, "ana").get("/ben/child").text)
+    assert "differences to ana/secret-base: " in summary(named(own, "ana").get("/ben/child").text)
 
 
-def test_the_sums_are_those_of_the_file(hub: Hub, family: None) -> None:
-    found = stats.repository_sizes(hub.services, administrator(hub), RepoId.parse("ben/child"), "main")
+def test_the_sums_are_those_of_the_file(family: Hub) -> None:
+    found = stats.repository_sizes(family.services, administrator(family), RepoId.parse("ben/child"), "main")
     [(entry, size)] = found.files
     assert entry.sha256 is not None
-    [told] = encodings.summaries(hub.services, administrator(hub), [entry.sha256]).values()
+    [told] = encodings.summaries(family.services, administrator(family), [entry.sha256]).values()
     assert sum(share.stored for share in told.shares) == size.stored
     assert sum(share.raw for share in told.shares) == size.raw
     assert [kin.count for kin in told.kin] == [3]

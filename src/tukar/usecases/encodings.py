@@ -120,9 +120,9 @@ def _origin(place: Place | None, known: Mapping[int, Origin]) -> Origin | None:
 
 
 def _parent(services: Services, place: Place, known: Mapping[int, Origin]) -> Parent | None:
-    origin = known[place.file_id]
-    name = _names(services, origin.sha256).get(place.start)
-    return None if name is None else Parent(origin.repository, origin.type, origin.path, name)
+    origin = known.get(place.file_id)
+    name = None if origin is None else _names(services, origin.sha256).get(place.start)
+    return None if origin is None or name is None else Parent(origin.repository, origin.type, origin.path, name)
 
 
 @lru_cache(maxsize=8)
