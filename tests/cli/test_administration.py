@@ -241,7 +241,16 @@ def test_repacking_pauses_and_goes_on(either: Site) -> None:
         assert "To go on: tukar repack --resume" in either.run("repack").stdout
     finally:
         resumed = either.json("repack", "--resume")
-    assert resumed.keys() == {"pending_files", "pending_bytes", "paused", "running", "error", "note"}
+    assert resumed.keys() == {
+        "pending_files",
+        "pending_bytes",
+        "paused",
+        "running",
+        "error",
+        "done_bytes",
+        "total_bytes",
+        "note",
+    }
     assert resumed["paused"] is False
     waited = either.json("repack", "--wait")
     assert waited["pending_files"] == 0
@@ -279,6 +288,7 @@ def test_ctrl_c_cancels_the_check_in_the_hub(deceived: Commands, fake: FakeHub) 
 
 def test_ctrl_c_only_ends_the_waiting_for_repacking(deceived: Commands, fake: FakeHub) -> None:
     standing = {"pending_files": 1, "pending_bytes": 10, "paused": False, "running": True, "error": None, "note": ""}
+    standing |= {"done_bytes": 0, "total_bytes": 0}
     fake.says("GET /api/tukar/repack", lambda request: request.answer_json(standing))
     fake.says("POST /api/tukar/jobs", lambda request: (request.body(), request.answer_json(_job("queued"), 202))[1])
     fake.says("GET /api/tukar/jobs/7", lambda request: request.answer_json(_job("running")))

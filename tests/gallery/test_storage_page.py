@@ -6,6 +6,7 @@ import pytest
 
 from tukar.hub import Hub
 from tukar.jobs import queue
+from tukar.jobs.values import Progress
 from tukar.testing.relations import fresh, stored, tuned
 from tukar.usecases import repacking
 
@@ -86,11 +87,16 @@ def test_it_is_paused_and_goes_on(hub: Hub, operator: Visitor, family: None) -> 
     assert "It is under way." in words(operator.get("/storage")), "the job is due at once"
 
 
-def test_what_fails_is_told(hub: Hub, operator: Visitor, family: None) -> None:
+def test_how_far_it_is_is_told_and_what_fails(hub: Hub, operator: Visitor, family: None) -> None:
     with hub.services.database.write() as tx:
         queue.submit(tx, repacking.JOB, now=0.0, max_attempts=1)
         job = queue.claim(tx, [repacking.JOB], "tests", 0.0, 60.0)
         assert job is not None
+        queue.report(tx, job, Progress(10_000, 101_000, "1.0 MB saved so far"))
+    told = words(operator.get("/storage"))
+    assert "It is under way." in told
+    assert "10.0 kB of 101 kB in this run · 1.0 MB saved so far" in told
+    with hub.services.database.write() as tx:
         queue.fail(tx, job, "the disk is <gone>", 1.0)
     assert "It failed the last time: the disk is <gone>" in words(operator.get("/storage"))
 

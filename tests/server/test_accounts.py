@@ -186,7 +186,16 @@ def test_repacking_is_paused_and_goes_on(site: Site) -> None:
         assert site.get(address, "admin").json()["paused"] is True
     finally:
         told = site.post(address, "admin", json={"paused": False}).json()
-    assert told.keys() == {"pending_files", "pending_bytes", "paused", "running", "error", "note"}
+    assert told.keys() == {
+        "pending_files",
+        "pending_bytes",
+        "paused",
+        "running",
+        "error",
+        "done_bytes",
+        "total_bytes",
+        "note",
+    }
     assert (told["paused"], told["running"]) == (False, True), "a job is due at once"
 
 

@@ -221,7 +221,8 @@ _REPACKED: Final = ("files", "tensors", "before", "after")
 def _standing(found: Fields) -> Value:
     told = {name: found.value.get(name) is True for name in ("paused", "running")}
     error = found.text("error") if found.value.get("error") is not None else None
-    return {**_numbers(found, "pending_files", "pending_bytes"), **told, "error": error, "note": found.text("note")}
+    pending, run = _numbers(found, "pending_files", "pending_bytes"), _numbers(found, "done_bytes", "total_bytes")
+    return {**pending, **told, "error": error, **run, "note": found.text("note")}
 
 
 def _texts(found: Fields, *names: str) -> dict[str, str]:

@@ -75,6 +75,11 @@ def _done(found: Value) -> list[str]:
     ]
 
 
+def _run(found: Value) -> str:
+    done, total = found["done_bytes"], found["total_bytes"]
+    return f"{size_text(done)} of {size_text(total)} in this run" if total else ""
+
+
 def _standing(found: Value) -> str:
     if not found["pending_files"]:
         left = "nothing is left to encode anew"
@@ -85,5 +90,5 @@ def _standing(found: Value) -> str:
     if found["error"]:
         return f"waiting: {left}; it failed the last time: {found['error']}"
     if found["running"]:
-        return " · ".join(filter(None, (f"encoding now; left: {left}", found["note"])))
+        return " · ".join(filter(None, (f"encoding now; left: {left}", _run(found), found["note"])))
     return f"waiting: {left}. To begin now: tukar repack --wait"

@@ -56,6 +56,8 @@ def storage(services: Services, identity: Identity) -> StoragePage:
         pending=standing.pending_bytes,
         state=_state(standing),
         error=standing.error,
+        run_done=standing.done_bytes,
+        run=standing.total_bytes,
         note=standing.note,
     )
 

@@ -323,7 +323,8 @@ class StoragePage:
         pending_files, pending: what is still to be encoded anew, and its size.
         state: ``paused``, ``running``, ``waiting`` or ``finished``.
         error: why it did not go on the last time.
-        note: what it is at.
+        run_done, run: of the run under way, what it has dealt with, and about how much it has to; 0 if there is none.
+        note: what came of it so far.
     """
 
     files: int
@@ -335,6 +336,8 @@ class StoragePage:
     pending: int
     state: str
     error: str | None = None
+    run_done: int = 0
+    run: int = 0
     note: str = ""
 
     @property

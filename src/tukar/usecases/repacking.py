@@ -11,6 +11,7 @@ from tukar.database import facts
 from tukar.jobs import queue
 from tukar.jobs.context import JobContext
 from tukar.jobs.values import OPEN, Json
+from tukar.jobs.values import Progress as JobProgress
 from tukar.objects import repack, sizes
 from tukar.objects.repack import Progress, Repacked, Repacker
 from tukar.usecases.accounts import require_admin
@@ -33,7 +34,9 @@ class Standing:
         paused: whether it waits until it is resumed.
         running: whether it is under way now, or about to be.
         error: why it did not go on the last time; None if it did.
-        note: of one that is under way, what came of it so far.
+        done_bytes: raw, that the run under way has dealt with; 0 if there is none.
+        total_bytes: about how many it has to deal with.
+        note: what came of it so far.
     """
 
     pending_files: int
@@ -41,6 +44,8 @@ class Standing:
     paused: bool
     running: bool
     error: str | None
+    done_bytes: int
+    total_bytes: int
     note: str
 
 
@@ -116,10 +121,13 @@ def _standing(services: Services) -> Standing:
     with services.database.read() as tx:
         last = next(iter(queue.listing(tx, kinds=[JOB], limit=1)), None)
         is_open = last is not None and last.state in OPEN
+        progress = last.progress if last is not None and is_open else JobProgress()
         return Standing(
             *repack.pending(tx),
             paused=facts.get(tx, _PAUSED) is not None,
             running=is_open,
             error=None if last is None or last.state == "cancelled" else last.error,
-            note=last.progress.note if last is not None and is_open else "",
+            done_bytes=progress.done,
+            total_bytes=progress.total or 0,
+            note=progress.note,
         )
