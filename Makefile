@@ -7,16 +7,20 @@ WORKERS ?= 2
 VENV    := .venv
 BIN     := $(VENV)/bin
 DEMO    := .venvs/demo
+TRAINING := .venvs/families
+PEERS   := .venvs/bench-storage
+# Where families are trained; PyPI's torch is a CUDA build on some systems. Empty: PyPI alone.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 SOURCES := src tests benchmarks examples
 
 PIP_INSTALL := -m pip --disable-pip-version-check --no-input install -qq --no-deps --no-compile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run demo test test-slow lint format docs bench lock clean
+.PHONY: help install run demo test test-slow lint format docs bench families bench-storage lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 install: $(BIN)/.stamp-hub ## install the hub into .venv; then: .venv/bin/tukar --help
 
@@ -49,6 +53,12 @@ docs: $(BIN)/.stamp-docs ## build the documentation into site/
 
 bench: $(BIN)/.stamp-dev $(DEMO)/.stamp ## measure push and pull against nginx, curl and the stock client
 	@$(BIN)/python -m benchmarks
+
+families: $(TRAINING)/.stamp ## fine-tune the model families that storage is measured with (an hour, once)
+	@$(TRAINING)/bin/python -m benchmarks.families
+
+bench-storage: families $(BIN)/.stamp-hub $(DEMO)/.stamp $(PEERS)/.stamp ## measure storage beside other tools, and write the page of it
+	@$(PEERS)/bin/python -m benchmarks.storage $(ARGUMENTS)
 
 lock: ## resolve all pinned versions anew
 	@PYTHON=$(PYTHON) requirements/lock.sh
@@ -90,4 +100,22 @@ $(DEMO)/.stamp: requirements/demo.txt | $(BIN)/python
 	@rm -rf $(DEMO)
 	@$(PYTHON) -m venv $(DEMO)
 	@$(DEMO)/bin/python $(PIP_INSTALL) -r $<
+	@touch $@
+
+$(TRAINING)/.stamp: requirements/families.txt | $(BIN)/python
+	@echo "· installing torch and two small models into $(TRAINING) ($<)"
+	@rm -rf $(TRAINING)
+	@$(PYTHON) -m venv $(TRAINING)
+	@$(TRAINING)/bin/python $(PIP_INSTALL) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r $<
+	@touch $@
+
+# The hub's packages and the peers. Tukar comes from this tree, and torch, for the one that wants it, from beside.
+$(PEERS)/.stamp: requirements/hub.txt requirements/bench-storage.txt $(TRAINING)/.stamp | $(BIN)/python
+	@echo "· installing what Tukar's storage is compared with into $(PEERS) (requirements/bench-storage.txt)"
+	@rm -rf $(PEERS)
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python $(PIP_INSTALL) -r requirements/hub.txt -r requirements/bench-storage.txt
+	@packages='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+	    printf '%s\n' "$(CURDIR)/src" "$$($(TRAINING)/bin/python -c "$$packages")" \
+	    > "$$($(PEERS)/bin/python -c "$$packages")/beside.pth"
 	@touch $@
