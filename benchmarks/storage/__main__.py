@@ -8,7 +8,6 @@ import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from benchmarks.storage import bound, coders, machine, measure, models, peers, report, store
 

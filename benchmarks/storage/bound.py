@@ -1,8 +1,8 @@
 """The entropy of what a difference coder of order 0 has to code, given what its decoder knows.
 
 Floats are mapped to integers in their order; *d* is the child's minus the base's. The bound is H(*d* | exponent of the
-base's element, tensor) in bits an element: no coder that chooses its tables by tensor and exponent alone can be shorter,
-and it is granted its tables for nothing. A coder that knows more (rows, columns, neighbours) can.
+base's element, tensor) in bits an element: no coder that chooses its tables by tensor and exponent alone can be
+shorter, and it is granted its tables for nothing. A coder that knows more (rows, columns, neighbours) can.
 
 What is counted is the empirical entropy, which is too low where a context has hardly more elements than values that *d*
 takes. The correction for that is Miller and Madow's (G. Miller, Note on the bias of information estimates, 1955): half

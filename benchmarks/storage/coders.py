@@ -19,7 +19,6 @@ from tukar.codecs.base import Buffer, TensorView
 from tukar.codecs.context import Coded, Delta, kernels, meta
 from tukar.codecs.context.layout import Kernel
 from tukar.codecs.context.native import Native
-from tukar.codecs.context.reference import Reference
 from tukar.objects.encoding import BLOCK_SIZE
 from tukar.objects.sources import BytesSource
 
@@ -143,7 +142,8 @@ class Xor(Tensorwise):
 def xor(left: Buffer, right: Buffer) -> memoryview:
     """Of as many bytes."""
     width = "<u8" if len(left) % 8 == 0 else "u1"
-    return np.bitwise_xor(np.frombuffer(left, width), np.frombuffer(right, width)).data.cast("B")
+    mixed = np.bitwise_xor(np.frombuffer(left, width), np.frombuffer(right, width))
+    return memoryview(mixed).cast("B")
 
 
 class Zstd(Tensorwise):
@@ -195,6 +195,8 @@ TUKAR = "Tukar"
 
 def own() -> list[Coder]:
     """Those that need nothing but Tukar's own packages; of Tukar's kernels all that work on this machine."""
+    from tukar.codecs.context.reference import Reference  # slow to import
+
     found: list[Coder] = []
     try:
         levels = [Native(kernels.LIBRARY, level) for level in (2, 1, 0)]

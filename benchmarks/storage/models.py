@@ -50,8 +50,6 @@ class Model:
     kind: str
     parents: tuple[str, ...]
     dtype: str
-    rate: float
-    steps: int
     sha256: str
     path: Path
 
@@ -84,8 +82,7 @@ def models(folder: Path, families: tuple[str, ...]) -> list[Model]:
 
 def _model(folder: Path, family: str, name: str, record: Mapping[str, Any]) -> Model:
     path = folder / family / record["file"]
-    kept = (record[key] for key in ("dtype", "rate", "steps", "sha256"))
-    return Model(family, name, record["kind"], tuple(record["parents"]), *kept, path)
+    return Model(family, name, record["kind"], tuple(record["parents"]), record["dtype"], record["sha256"], path)
 
 
 def tensors(model: Model, parent: Model | None) -> list[Tensor]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def peers(work: Path) -> tuple[list[Coder], list[str]]:
 class Lmzip(Tensorwise):
     """The coder of lmzip, which takes the XOR, splits its fields and codes them, in its chunks of 8 MiB."""
 
-    _WIDTHS = {"F32": 4, "BF16": 2, "F16": 2}
+    _WIDTHS: ClassVar = {"F32": 4, "BF16": 2, "F16": 2}
 
     def __init__(self) -> None:
         self._codec: Any = import_module("lmz.codec")
@@ -84,7 +84,7 @@ class Lmzip(Tensorwise):
 class ZipNN(Tensorwise):
     """zipnn, with its delta mode where there is a base."""
 
-    _NAMES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
+    _NAMES: ClassVar = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 
     def __init__(self) -> None:
         self._module: Any = import_module("zipnn")
@@ -114,7 +114,7 @@ class OpenZL(Tensorwise):
     """OpenZL: floats taken apart, each part under FSE. It knows no bases, so the XOR is taken for it."""
 
     _STEP = 8 << 20  # elements; its binding fails on very many at once
-    _NODES = {"F32": "Float32Deconstruct", "BF16": "BFloat16Deconstruct", "F16": "Float16Deconstruct"}
+    _NODES: ClassVar = {"F32": "Float32Deconstruct", "BF16": "BFloat16Deconstruct", "F16": "Float16Deconstruct"}
 
     def __init__(self) -> None:
         self._ext: Any = import_module("openzl.ext")
@@ -165,7 +165,7 @@ class Xdelta:
 
     takes_files = True
     is_slow = True
-    most = 64 << 20
+    most: int | None = 64 << 20
 
     def __init__(self, work: Path) -> None:
         self._module: Any = import_module("pyxdelta")
@@ -196,7 +196,7 @@ class Xet:
 
     takes_files = True
     is_slow = True
-    most = None
+    most: int | None = None
     note = "to and from files, with their SHA-256; chunks only, no base is read"
 
     def __init__(self, work: Path) -> None:

@@ -32,7 +32,8 @@ class Sum:
 
     Attributes:
         raw: bytes of their files.
-        pushed, disk, allocated: of the hub's data folder: after the pushes; after repacking and gc; in the disk's blocks.
+        pushed: bytes of the hub's data folder after the pushes.
+        disk, allocated: after repacking and gc; the same in the disk's blocks.
         packs: of what it has in its storage, without its database.
         others: bytes that others' stores take, by name.
         faults: what is wrong: files that are read back otherwise, and what ``tukar check`` finds.
@@ -163,7 +164,7 @@ def _pulls(work: Path, server: Server, found: Sequence[Model], say: Say) -> list
 
 
 def _pull(work: Path, server: Server, model: Model, base: Model) -> Pull:
-    """By Tukar with the base in the stock client's cache, and in the folder; by the stock client, which has it as well."""
+    """By Tukar with the base in the stock client's cache, and in the folder; by the stock client, which has it."""
     shutil.rmtree(work, ignore_errors=True)
     name = model.path.name
     download = [str(DEMO / "hf"), "download"]
@@ -175,7 +176,8 @@ def _pull(work: Path, server: Server, model: Model, base: Model) -> Pull:
         ("tukar pull, base in the cache", "a", "pulled"),
         ("tukar pull, base in the folder", "c", "folder"),
     ):
-        passed[what] = _counted(server, work / home, [str(TUKAR), "pull", repository(model), "--to", str(work / to)])
+        pull = [str(TUKAR), "pull", repository(model), "--to", str(work / to), "--force"]
+        passed[what] = _counted(server, work / home, pull)
     passed["hf download"] = _counted(
         server, work / "b", [*download, repository(model), "--local-dir", str(work / "down")]
     )
@@ -203,9 +205,7 @@ def _line(server: Server) -> Iterator[Line]:
 
 def _ran(server: Server, home: Path, arguments: Sequence[str]) -> str:
     home.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        arguments, env=client(server, home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False
-    )
+    done = subprocess.run(arguments, env=client(server, home), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments[:3])} failed with {done.returncode}: {done.stderr[-2000:]}")
     return done.stdout
