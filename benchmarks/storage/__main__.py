@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -31,8 +32,9 @@ def main() -> int:
     """Measure, print the tables, and write them into the documentation if all was measured."""
     options = _options()
     families = tuple(options.families.split(","))
-    folder: Path = options.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder: Path = options.folder.resolve() / "work"
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+    folder.mkdir(parents=True)
     found = models.models(options.models, families)
     only = options.only.split(",")
     measured = Measured(machine.described(), options.rounds)
@@ -41,6 +43,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print("stopped; nothing was written", file=sys.stderr)
         return 130
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     if options.json:
         options.json.write_text(json.dumps(asdict(measured), indent=1) + "\n")
     text = report.written(measured)

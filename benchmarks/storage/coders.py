@@ -6,7 +6,7 @@ piece; nothing of that is kept, as when it is sent on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -21,6 +21,9 @@ from tukar.codecs.context.layout import Kernel
 from tukar.codecs.context.native import Native
 from tukar.objects.encoding import BLOCK_SIZE
 from tukar.objects.sources import BytesSource
+
+FEW = ("minilm/a", "minilm/b")
+"""What is measured with coders that would take an hour for all."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,14 @@ class Coder(Protocol):
     Attributes:
         takes_files: it is given whole files, because it knows nothing of tensors.
         is_slow: it is measured once, however many rounds there are.
-        most: bytes of the largest model that it is measured with; None for any.
+        only: the models that it is measured with; None for all.
         note: what else a reader has to know.
     """
 
     name: str
     takes_files: bool
     is_slow: bool
-    most: int | None
+    only: Sequence[str] | None
     note: str
 
     def prepare(self, tensor: Tensor) -> None:
@@ -62,7 +65,7 @@ class Tensorwise:
 
     takes_files = False
     is_slow = False
-    most: int | None = None
+    only: Sequence[str] | None = None
     note = ""
 
     def prepare(self, tensor: Tensor) -> None:
@@ -74,7 +77,7 @@ class Tukar(Tensorwise):
 
     def __init__(self, name: str, kernel: Kernel, is_slow: bool = False) -> None:
         self.name, self._kernel, self.is_slow = name, kernel, is_slow
-        self.most = 64 << 20 if is_slow else None
+        self.only = FEW if is_slow else None
 
     def encode(self, tensor: Tensor) -> Stored:
         self.choose()

@@ -60,8 +60,7 @@ Say = Callable[[str], None]
 
 def measure(model: Model, tensors: Sequence[Tensor], coders: Sequence[Coder], rounds: int, say: Say) -> list[Result]:
     """All coders with one model."""
-    size = sum(tensor.known.size for tensor in tensors)
-    chosen = [coder for coder in coders if coder.most is None or size <= coder.most]
+    chosen = [coder for coder in coders if coder.only is None or model.id in coder.only]
     results = {coder.name: Result(model.id, model.group, coder.name, coder.note) for coder in chosen}
     files = _files(model, tensors)
     for number in range(rounds):

@@ -9,7 +9,7 @@ import itertools
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from benchmarks.storage.coders import Coder, Stored, Tensorwise, xor
+from benchmarks.storage.coders import FEW, Coder, Stored, Tensorwise, xor
 from benchmarks.storage.models import Known, Tensor
 from tukar.codecs.base import Buffer
 
@@ -165,7 +165,7 @@ class Xdelta:
 
     takes_files = True
     is_slow = True
-    most: int | None = 64 << 20
+    only: Sequence[str] | None = FEW
 
     def __init__(self, work: Path) -> None:
         self._module: Any = import_module("pyxdelta")
@@ -196,7 +196,7 @@ class Xet:
 
     takes_files = True
     is_slow = True
-    most: int | None = None
+    only: Sequence[str] | None = None
     note = "to and from files, with their SHA-256; chunks only, no base is read"
 
     def __init__(self, work: Path) -> None:

@@ -59,7 +59,7 @@ def _machine(measured: Measured) -> str:
     facts = measured.machine
     text = (
         f"Measured on {facts['date']}: {facts['processor']}; {facts['processors']} processors, load {facts['load']} "
-        f"at the start; Python {facts['python']}, {facts['system']}; Tukar {facts.get('revision', 'without its history')}. "
+        f"at the start; Python {facts['python']}, {facts['system']}; Tukar {facts.get('revision', 'of no revision')}. "
         f"Best of {measured.rounds} rounds."
     )
     missing = [f"Not measured, since it could not be loaded: {each}." for each in measured.missing]
@@ -207,9 +207,9 @@ def _bounds(measured: Measured) -> str:
     head = ["bound", "corrected", "Tukar", "above", "above corrected"]
     text = (
         "Per cent of the raw bytes: the entropy of the difference of the floats' ordered numbers, given the exponent "
-        "of the base's element, tensor by tensor, order 0; the same, corrected for contexts with few elements (Miller and "
-        "Madow); what Tukar takes, with all its tables; and how much more that is, in per cent of either bound. It can "
-        "be less, since Tukar knows rows and columns, too."
+        "of the base's element, tensor by tensor, order 0; the same, corrected for contexts with few elements (Miller "
+        "and Madow); what Tukar takes, with all its tables; and how much more that is, in per cent of either bound. "
+        "It can be less, since Tukar knows rows and columns, too."
     )
     titles = ["model", *(f"linear: {head[0]}", *head[1:]), *(f"whole: {head[0]}", *head[1:])]
     return "\n\n".join(["## The bound", text, table(titles, rows)])

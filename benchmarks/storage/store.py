@@ -66,6 +66,8 @@ def run(folder: Path, found: Sequence[Model], what: Sequence[str], say: Say) -> 
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     os.environ.update(_QUIET)
+    if "store" not in what:
+        found = [model for model in found if model.id in {*_PULLED, "llm/base", "minilm/base"}]
     with hub(work / "data") as server:
         sums = _sums(folder, server, found, "store" in what, say)
         pulls = _pulls(work, server, found, say) if "wire" in what else []
@@ -103,7 +105,7 @@ def _stored(data: Path, server: Server, what: str, here: Sequence[Model], more: 
         pass
     apparent, allocated = used(data)
     raw = sum(model.path.stat().st_size for model in here)
-    made = Sum(what, len(here), raw, pushed, apparent, allocated, used(data / "storage")[0])
+    made = Sum(what, len(here), raw, pushed, apparent, allocated, used(data / "objects")[0])
     say(f"{what}: {apparent / raw:.1%} of {raw / 1e6:.0f} MB; reading all back")
     made.faults = sum(not _is_served(server, model) for model in here)
     made.faults += command(server, "check")["fault_count"]
