@@ -38,9 +38,15 @@ class Bound:
         return Bound(self.raw + other.raw, self.counted + other.counted, self.corrected + other.corrected)
 
 
-def bound(tensors: Iterable[Tensor]) -> Bound:
-    """Of tensors together; those without a base, or that are not of floats, are left out."""
-    return sum((_bound(tensor) for tensor in tensors if _is_difference(tensor)), Bound())
+def bounds(tensors: Iterable[Tensor]) -> dict[str, Bound]:
+    """Of all together, and of the linear layers; without those that have no base, or that are not of floats."""
+    found = {"all": Bound(), "linear": Bound()}
+    for tensor in tensors:
+        if _is_difference(tensor):
+            one = _bound(tensor)
+            found["all"] += one
+            found["linear"] += one if tensor.is_linear else Bound()
+    return found
 
 
 def _is_difference(tensor: Tensor) -> bool:

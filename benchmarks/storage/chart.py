@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, log10
 
@@ -48,12 +50,14 @@ def _panel(points: Sequence[Point], model: str, left: int) -> str:
     scale = _Scale(points, left)
     parts = [_text(left + _MARGIN[0], 20, f"{model}: {_TITLES.get(model, 'whole model')}", weight="bold", size=13)]
     parts += scale.grid()
-    taken: list[tuple[float, float]] = []
-    for name, speed, share in sorted(points, key=lambda point: point[2]):
-        x, y = scale.x(speed), scale.y(share)
+    places = [(name, scale.x(speed), scale.y(share)) for name, speed, share in sorted(points, key=lambda each: each[2])]
+    taken = [_Box(x - 6, y - 6, x + 6, y + 6) for _, x, y in places]
+    for name, x, y in places:
         colour = _OWN if name.startswith(TUKAR) else _OTHER
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{colour}"/>')
-        parts.append(_label(name, x, y, left, taken))
+        box = _room(_short(name), x, y, left, taken)
+        taken.append(box)
+        parts.append(_text(box.left, box.bottom - 3, _short(name)))
     return "\n".join(parts)
 
 
@@ -62,7 +66,8 @@ class _Scale:
 
     def __init__(self, points: Sequence[Point], left: int) -> None:
         speeds = [speed for _, speed, _ in points]
-        self._low, self._high = floor(2 * log10(min(speeds))) / 2, ceil(2 * log10(max(speeds))) / 2
+        self._low = floor(4 * log10(min(speeds))) / 4
+        self._high = log10(max(speeds)) + 0.25  # room for a label
         self._top = 10 * ceil(max(share for _, _, share in points) / 10)
         self._left, self._right = left + _MARGIN[0], left + _PANEL[0] - _MARGIN[1]
         self._above, self._below = _MARGIN[2], _PANEL[1] - _MARGIN[3]
@@ -89,14 +94,36 @@ class _Scale:
         yield _text(middle, self._below + 36, "decoding, MB/s of raw bytes, one thread", anchor="middle")
 
 
-def _label(name: str, x: float, y: float, left: int, taken: list[tuple[float, float]]) -> str:
-    """Beside the point, on the side that has room, and moved up where another label is."""
-    is_right = x > left + 0.6 * _PANEL[0]
-    at = y + 4
-    while any(abs(at - other) < 12 and abs(x - beside) < 190 for beside, other in taken):
-        at -= 12
-    taken.append((x, at))
-    return _text(x - 8 if is_right else x + 8, at, name, anchor="end" if is_right else "start")
+@dataclass(frozen=True)
+class _Box:
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def meets(self, other: _Box) -> bool:
+        return (
+            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
+        )
+
+
+def _room(text: str, x: float, y: float, left: int, taken: Sequence[_Box]) -> _Box:
+    """Where a label has room: beside its point or, farther and farther, above and below it."""
+    width = 5.7 * len(text)
+    for away in range(0, 90, 6):
+        for side in (x + 8, x - 8 - width, x - width / 2):
+            for top in (y - 7 - away, y - 7 + away):
+                box = _Box(side, top, side + width, top + 13)
+                is_inside = box.left > left + _MARGIN[0] and box.right < left + _PANEL[0] - 2
+                if is_inside and not any(box.meets(other) for other in taken):
+                    return box
+    return _Box(x + 8, y - 7, x + 8 + width, y + 6)
+
+
+def _short(name: str) -> str:
+    """Without versions and details, which the tables have."""
+    name = name.replace("XOR + zstd -3 (BitX)", "BitX").removeprefix("XOR + ").removesuffix(" of 1 MiB")
+    return re.sub(r" (\d[\d.]*|\(.*\))$", "", name)
 
 
 def _text(

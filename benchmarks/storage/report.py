@@ -84,7 +84,7 @@ def _increments(found: Sequence[Result]) -> str:
             for coder in _coders(found)
             if not coder.startswith(TUKAR) or coder == _coders(found)[0]
         ]
-        rows[0][0] = TUKAR
+        rows[0][0] = TUKAR if rows[0][0].startswith(TUKAR) else rows[0][0]
         parts.append(table(["tool", *(_TITLES.get(group, group) for group in here)], rows))
         if scope == "linear":
             parts.append("Whole models, with their embeddings; and bases by themselves:")
@@ -159,9 +159,11 @@ def _by_model(found: Sequence[Result]) -> str:
 
 def _median_layer(found: Sequence[Result], model: str) -> str:
     """The median over layers, instead of all their bytes together."""
-    own = next((result.shares for result in found if result.model == model and result.coder.startswith(TUKAR)), [])
-    other = next((result.shares for result in found if (result.model, result.coder) == (model, BITX)), [])
-    return ratio(middle(mine / theirs for mine, theirs in zip(own, other, strict=True) if theirs))
+    here = [result for result in found if result.model == model]
+    own = next((result.shares for result in here if result.coder.startswith(TUKAR)), [])
+    others = [result.shares for result in here if result.coder in (BITX, BITX_BLOCKS)]
+    theirs = [min(shares) for shares in zip(*others, strict=True)]
+    return ratio(middle(mine / other for mine, other in zip(own, theirs, strict=False) if other))
 
 
 def _speeds(found: Sequence[Result]) -> str:

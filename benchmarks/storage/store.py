@@ -72,7 +72,7 @@ def run(folder: Path, found: Sequence[Model], what: Sequence[str], say: Say) -> 
         sums = _sums(folder, server, found, "store" in what, say)
         pulls = _pulls(work, server, found, say) if "wire" in what else []
     shutil.rmtree(work)
-    return sums, pulls
+    return sums if "store" in what else [], pulls
 
 
 def _sums(folder: Path, server: Server, found: Sequence[Model], with_others: bool, say: Say) -> list[Sum]:

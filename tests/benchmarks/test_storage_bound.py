@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from benchmarks.storage.bound import bound, entropy, ordered
+from benchmarks.storage.bound import bounds, entropy, ordered
 from benchmarks.storage.models import Known, Tensor
 
 ELEMENTS = 1 << 14
@@ -38,5 +38,6 @@ def test_a_child_like_its_base_takes_nothing_and_what_has_no_base_is_left_out() 
     raw = np.random.default_rng(2).integers(0, 256, 4096, np.uint8).tobytes()
     alike = Tensor("a", Known("BF16", (32, 64), len(raw), raw), raw)
     alone = Tensor("b", Known("BF16", (32, 64), len(raw)), raw)
-    found = bound([alike, alone])
-    assert (found.raw, found.counted) == (len(raw), pytest.approx(0, abs=1e-6))
+    found = bounds([alike, alone])
+    assert (found["all"].raw, found["all"].counted) == (len(raw), pytest.approx(0, abs=1e-6))
+    assert found["linear"] == found["all"]
