@@ -4,9 +4,10 @@ Floats are mapped to integers in their order; *d* is the child's minus the base'
 base's element, tensor) in bits an element: no coder that chooses its tables by tensor and exponent alone can be
 shorter, and it is granted its tables for nothing. A coder that knows more (rows, columns, neighbours) can.
 
-What is counted is the empirical entropy, which is too low where a context has hardly more elements than values that *d*
-takes. The correction for that is Miller and Madow's (G. Miller, Note on the bias of information estimates, 1955): half
-of a nat for each value but one, in each context.
+What is counted is the empirical entropy. It is far too low where a context has hardly more elements than values that
+*d* takes, as in F32. So there is an estimate as well: where the elements of a context would be fewer than 16 to a
+value, as many low bits of *d* as it takes are left out and counted whole, as if they were noise; and half of a nat is
+added for each value but one (G. Miller, Note on the bias of information estimates, 1955).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import numpy.typing as npt
 from benchmarks.storage.models import Tensor
 
 _MANTISSAS = {"F16": 10, "BF16": 7, "F32": 23}
+_WIDE = 8  # mean deviations that values spread over
+_ENOUGH = 16  # elements to a value
 _DENSE = 16  # bits of an element up to which all differences are counted, instead of sorted
 
 Counts = npt.NDArray[np.int64]
@@ -28,14 +31,14 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Bound:
-    """Bytes: as counted, and corrected; and of how many raw ones."""
+    """Bytes: as counted, and as estimated; and of how many raw ones."""
 
     raw: int = 0
     counted: float = 0.0
-    corrected: float = 0.0
+    estimated: float = 0.0
 
     def __add__(self, other: Bound) -> Bound:
-        return Bound(self.raw + other.raw, self.counted + other.counted, self.corrected + other.corrected)
+        return Bound(self.raw + other.raw, self.counted + other.counted, self.estimated + other.estimated)
 
 
 def bounds(tensors: Iterable[Tensor]) -> dict[str, Bound]:
@@ -59,8 +62,8 @@ def _bound(tensor: Tensor) -> Bound:
     base, child = (np.frombuffer(data, f"<u{width // 8}") for data in (tensor.known.base, tensor.raw))
     exponents = (base & ((1 << (width - 1)) - 1)) >> _MANTISSAS[tensor.known.dtype]
     differences = ordered(child, width) - ordered(base, width)
-    counted, corrected = entropy(exponents.astype(np.int64), differences.astype(np.int64), width)
-    return Bound(tensor.known.size, counted / 8, corrected / 8)
+    contexts, values = exponents.astype(np.int64) - int(exponents.min()), differences.astype(np.int64)
+    return Bound(tensor.known.size, counted(contexts, values, width) / 8, estimated(contexts, values, width) / 8)
 
 
 def ordered(floats: npt.NDArray[np.unsignedinteger], width: int) -> npt.NDArray[np.unsignedinteger]:
@@ -69,18 +72,31 @@ def ordered(floats: npt.NDArray[np.unsignedinteger], width: int) -> npt.NDArray[
     return np.where(floats & sign, ~floats, floats | sign)
 
 
-def entropy(contexts: Counts, values: Counts, width: int) -> tuple[float, float]:
-    """Bits that ``values`` below 2^width take given their contexts, small integers: as counted, and corrected."""
-    contexts = contexts - contexts.min()
+def counted(contexts: Counts, values: Counts, width: int) -> float:
+    """Bits that ``values`` below 2^width take given their contexts, small integers."""
+    return _bits(contexts, values, width)[0]
+
+
+def estimated(contexts: Counts, values: Counts, width: int) -> float:
+    """The same, of what these are a sample of."""
+    centred = (values + (1 << (width - 1))) & ((1 << width) - 1)  # small differences of either sign beside each other
+    sizes = np.maximum(np.bincount(contexts), 1)
+    means = np.bincount(contexts, centred) / sizes
+    spreads = np.bincount(contexts, np.abs(centred - means[contexts])) / sizes
+    noise = np.ceil(np.log2(np.maximum(_WIDE * _ENOUGH * spreads / sizes, 1))).astype(np.int64)
+    bits, distinct = _bits(contexts, centred >> noise[contexts], width)
+    return bits + float((noise * np.bincount(contexts)).sum()) + distinct / 2 / log(2)
+
+
+def _bits(contexts: Counts, values: Counts, width: int) -> tuple[float, int]:
+    """Bits, and how many values there are beyond one in each context."""
     keys = (contexts << width) + values
     if width <= _DENSE:
         counts = np.bincount(keys)
-        pairs = np.flatnonzero(counts)
-        counts = counts[pairs]
+        counts = counts[counts > 0]
     else:
-        pairs, counts = np.unique(keys, return_counts=True)
-    of_contexts = np.bincount(contexts)
-    bits = float((of_contexts[of_contexts > 0] * np.log2(of_contexts[of_contexts > 0])).sum())
-    bits -= float((counts * np.log2(counts)).sum())
-    distinct = len(pairs) - np.count_nonzero(of_contexts)
-    return bits, min(bits + distinct / 2 / log(2), float(len(values) * width))
+        counts = np.unique(keys, return_counts=True)[1]
+    sizes = np.bincount(contexts)
+    sizes = sizes[sizes > 0]
+    bits = float((sizes * np.log2(sizes)).sum()) - float((counts * np.log2(counts)).sum())
+    return bits, len(counts) - len(sizes)

@@ -202,16 +202,16 @@ def _bounds(measured: Measured) -> str:
         for scope in ("linear", "all"):
             here = bounds[scope]
             own = _one(measured.results, model, lambda name: name.startswith(TUKAR), scope)
-            least, corrected = here.counted / max(here.raw, 1), here.corrected / max(here.raw, 1)
-            away = [own / each - 1 if own is not None and each else None for each in (least, corrected)]
-            cells += [percent(least, 2), percent(corrected, 2), percent(own, 2), *map(percent, away)]
+            least, likely = here.counted / max(here.raw, 1), here.estimated / max(here.raw, 1)
+            away = [own / each - 1 if own is not None and each else None for each in (least, likely)]
+            cells += [percent(least, 2), percent(likely, 2), percent(own, 2), *map(percent, away)]
         rows.append([model, *cells])
-    head = ["bound", "corrected", "Tukar", "above", "above corrected"]
+    head = ["counted", "estimated", "Tukar", "above counted", "above estimated"]
     text = (
         "Per cent of the raw bytes: the entropy of the difference of the floats' ordered numbers, given the exponent "
-        "of the base's element, tensor by tensor, order 0; the same, corrected for contexts with few elements (Miller "
-        "and Madow); what Tukar takes, with all its tables; and how much more that is, in per cent of either bound. "
-        "It can be less, since Tukar knows rows and columns, too."
+        "of the base's element, tensor by tensor, order 0, as counted; and as estimated where there are too few "
+        "elements to count, as in F32, where the count is far too low; what Tukar takes, with all its tables; and how "
+        "much more that is, in per cent of either. It can be less, since Tukar knows rows and columns, too."
     )
     titles = ["model", *(f"linear: {head[0]}", *head[1:]), *(f"whole: {head[0]}", *head[1:])]
     return "\n\n".join(["## The bound", text, table(titles, rows)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from benchmarks.storage.bound import bounds, entropy, ordered
+from benchmarks.storage.bound import bounds, counted, estimated, ordered
 from benchmarks.storage.models import Known, Tensor
 
 ELEMENTS = 1 << 14
@@ -22,16 +22,18 @@ def test_numbers_are_in_the_order_of_the_floats() -> None:
 def test_entropy_is_that_of_values_in_their_contexts(width: int) -> None:
     contexts = np.repeat(np.arange(3), ELEMENTS)
     values = np.tile(np.arange(ELEMENTS) % 4, 3)
-    assert entropy(contexts, values, width)[0] == pytest.approx(2 * len(values))
-    assert entropy(contexts, contexts, width)[0] == pytest.approx(0, abs=1e-6)
+    assert counted(contexts, values, width) == pytest.approx(2 * len(values))
+    assert counted(contexts, contexts, width) == pytest.approx(0, abs=1e-6)
+    assert estimated(contexts, values, width) == pytest.approx(2 * len(values), rel=1e-3)
 
 
-def test_the_correction_undoes_most_of_what_few_elements_hide() -> None:
-    drawn = np.random.default_rng(1)
-    values = drawn.integers(0, 1024, 2048)  # ten bits each, seen twice on average
-    counted, corrected = entropy(np.zeros(2048, np.int64), values, 32)
-    true = 10.0 * 2048
-    assert abs(corrected - true) < (true - counted) / 2
+@pytest.mark.parametrize("spread", [1e3, 1e6])
+def test_the_estimate_is_right_where_there_are_too_few_elements_to_count(spread: float) -> None:
+    drawn = np.round(np.random.default_rng(1).normal(0, spread, ELEMENTS)).astype(np.int64)
+    true = ELEMENTS * np.log2(spread * np.sqrt(2 * np.pi * np.e))
+    contexts, values = np.zeros(ELEMENTS, np.int64), drawn & 0xFFFFFFFF
+    assert estimated(contexts, values, 32) == pytest.approx(true, rel=0.01)
+    assert counted(contexts, values, 32) < 0.99 * true
 
 
 def test_a_child_like_its_base_takes_nothing_and_what_has_no_base_is_left_out() -> None:
