@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +60,8 @@ class Model:
     @property
     def group(self) -> str:
         """What it is evidence for: heavy, middle and light full fine-tunes in bf16, or something else."""
+        if not self.parents:
+            return f"base {self.dtype}"
         if self.dtype != "bf16":
             return self.dtype
         if self.kind not in ("full", "more"):
@@ -120,9 +121,3 @@ def parent_of(model: Model, among: list[Model]) -> Model | None:
     """The first of a model's parents; None for what was published."""
     wanted = f"{model.family}/{next(iter(model.parents), '')}"
     return next((each for each in among if each.id == wanted), None)
-
-
-def groups(found: list[Model]) -> list[str]:
-    """The groups of the children, each once, in order."""
-    order = ("heavy", "middle", "light", "lora", "average", "f16", "f32")
-    return [group for group in order if group in chain(each.group for each in found if each.parents)]

@@ -23,7 +23,15 @@ CHART = ROOT / "docs/images/storage.svg"
 BEGIN, END = "<!-- what follows is written by make bench-storage -->", "<!-- end of what is written -->"
 
 _GROUPS = ("heavy", "middle", "light", "lora", "average", "f16", "f32")
-_TITLES = {"lora": "LoRA, merged", "f16": "F16", "f32": "F32", "published": "base alone"}
+_TITLES = {
+    "lora": "LoRA, merged",
+    "f16": "F16",
+    "f32": "F32",
+    "base bf16": "base, BF16",
+    "base f16": "base, F16",
+    "base f32": "base, F32",
+}
+_BASES = ("base bf16", "base f16", "base f32")
 _FULL = ("heavy", "middle", "light")
 _SPEEDS = ("llm/heavy-1", "llm/light-1", "minilm/a", "minilm/b")
 _BARS = {("heavy", "linear"): (0.55, 0.75), ("light", "linear"): (0.42, 0.65)}
@@ -77,7 +85,7 @@ def _share(found: Iterable[Result], coder: str, group: str, scope: str) -> float
 def _increments(found: Sequence[Result]) -> str:
     """Each tool's medians over models."""
     parts = ["## Increments", "In per cent of the raw bytes, medians over the models of a column. Linear layers:"]
-    for scope, groups in (("linear", _GROUPS), ("all", (*_GROUPS, "published"))):
+    for scope, groups in (("linear", _GROUPS), ("all", (*_GROUPS, *_BASES))):
         here = [group for group in groups if any(result.group == group for result in found)]
         rows = [
             [coder, *(percent(_share(found, coder, group, scope)) for group in here)]
