@@ -10,10 +10,12 @@ from random import Random
 import pytest
 import sqlalchemy as sa
 
+from tukar.codecs.context import Coded
 from tukar.database import Database, metadata
-from tukar.errors import Corrupt
+from tukar.errors import Corrupt, TukarError, Unavailable
 from tukar.objects.cache import BlockCache
 from tukar.objects.freed import FreedMeanwhile
+from tukar.objects.packs import key
 from tukar.objects.rebuild import rebuild_index
 from tukar.objects.repack import Repacked, Repacker
 from tukar.objects.tables import bases, files, objects, packs
@@ -21,7 +23,7 @@ from tukar.storage.folder import FolderStorage
 from tukar.storage.memory import MemoryStorage
 from tukar.testing.relations import Shapes, fresh, stored, tuned
 
-from .stores import NOW, Store, flipped, sha256_of
+from .stores import NOW, Store, sha256_of
 
 DAY = 86_400.0
 SMALL: Shapes = {"up": (32, 72), "down": (64, 33), "norm": (64,)}
@@ -97,6 +99,7 @@ def test_what_gc_moves_meanwhile_is_replaced_all_the_same(store: Store) -> None:
         store.land(content)
     repack(store, on_progress=on_first(store.collect_and_move))
     assert differences(store) == 2
+    assert len(store.rows(sa.select(objects.c.id).where(objects.c.codec == Coded.id))) == 2, "the base too"
     store.collect(NOW + 1)
     assert [store.read(sha256_of(content)) for content in contents[:2]] == contents[:2]
     assert store.check() == []
@@ -143,31 +146,77 @@ def test_a_run_that_takes_days_is_not_taken_for_abandoned(store: Store) -> None:
 # Damage
 
 
-@pytest.mark.parametrize("of", ["base", "child"])
-def test_damage_half_way_through_a_tensor_spoils_no_other(store: Store, of: str) -> None:
-    """It shows only as the tensor is encoded: not in the blocks on which encodings are tried."""
-    store.block_size, store.pack_size = 1 << 20, 64 << 20
-    base = fresh(0, {"a": (64, 48), "huge": (2560, 1024), "z": (48, 64)})
-    contents = [stored(base), stored(tuned(base, 1))]
-    store.land(contents[0])
-    if of == "base":
-        repack(store)
-        store.collect(NOW + 1)
-    store.land(contents[1])
-    sha256 = sha256_of(contents[of == "child"])
-    reader = store.open(sha256)
-    huge = next(part.location for part in reader._parts(0, reader.size) if part.length > 4 << 20)
-    block = list(huge.record.blocks())[1]
-    (damaged,) = (key for key in store.blobs() if key.endswith(huge.pack_id))
-    store.put(damaged, flipped(store.data()[damaged], block.start + 100))
+class _Wearing(MemoryStorage):
+    """One of another's blobs can be read so often, and is damaged from then on where it was read last."""
+
+    def __init__(self, other: Store, worn: str, reads: int, error: type[TukarError] = Corrupt) -> None:
+        super().__init__()
+        self.key, self.left, self.error, self.damage = worn, reads, error, range(0)
+        for name, data in other.data().items():
+            with self.create(name) as blob:
+                blob.write(data)
+
+    def read(self, key: str, start: int, stop: int) -> bytes:
+        if key == self.key:
+            self.left -= 1
+            if self.left == 0:
+                self.damage = range(start, stop)
+            if start in self.damage:
+                raise self.error(f"{key} cannot be read")
+        return super().read(key, start, stop)
+
+
+def wearing(store: Store, reads: int) -> _Wearing:
+    """A base, encoded anew, and a child that lands in a pack that can be read so often."""
+    base, child = (stored(each) for each in _PAIR)
+    store.roots.clear()
+    store.collect(NOW)
+    store.land(base)
     repack(store)
-    assert store.rows(sa.select(files.c.id).where(files.c.repacked_at.is_(None))) == []
-    assert differences(store) == 2, "a and z"
-    assert set(store.states().values()) == {"live"}
-    with pytest.raises(Corrupt):
-        store.read(sha256)
-    if of == "base":
-        assert store.read(sha256_of(contents[1])) == contents[1]
+    before = store.blobs().keys()
+    store.land(child)
+    (landed,) = store.blobs().keys() - before
+    store.storage = made = _Wearing(store, landed, reads)
+    repack(store)
+    return made
+
+
+_PAIR = (fresh(0, dict.fromkeys("abc", (32, 72))), tuned(fresh(0, dict.fromkeys("abc", (32, 72))), 1))
+
+
+def test_damage_that_shows_half_way_through_a_tensor_spoils_no_other(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Part of the tensor is in the new pack by then."""
+    monkeypatch.setattr("tukar.objects.repack._CACHE", 0)
+    monkeypatch.setattr("tukar.objects.repack.BLOCK_SIZE", 1024)
+    store.block_size, store.pack_size = 1024, 64 << 10
+    many = 1 << 20
+    needed = many - wearing(store, many).left
+    assert differences(store) == 3
+    for reads in (needed, needed - 2):
+        wearing(store, reads).key = ""
+        assert differences(store) == 2
+        assert set(store.states().values()) == {"live"}
+        assert store.rows(sa.select(files.c.id).where(files.c.repacked_at.is_(None))) == []
+        assert [store.read(sha256_of(stored(each))) for each in _PAIR] == [stored(each) for each in _PAIR]
+        assert store.check() == []
+
+
+def test_a_disk_that_does_not_read_a_file_holds_up_the_others_only_until_a_check(store: Store) -> None:
+    other = stored({f"other.{name}": weights for name, weights in fresh(0, SMALL).items()})  # has its own header
+    contents = [other, *family(SMALL)[1:3]]
+    for content in contents:
+        store.land(content)
+    header = store.open(sha256_of(other))._parts(0, 1)[0].location
+    store.storage = _Wearing(store, key(header.pack_id), 1, Unavailable)
+    with pytest.raises(Unavailable):
+        repack(store)
+    assert len(store.rows(sa.select(files.c.id).where(files.c.repacked_at.is_(None)))) == 3, "it may just be away"
+    assert {sha256 for finding in store.check() for sha256 in finding.files} == {sha256_of(contents[0])}
+    repack(store)
+    assert differences(store) == 2
+    assert [store.read(sha256_of(content)) for content in contents[1:]] == contents[1:]
 
 
 # Others at the same time

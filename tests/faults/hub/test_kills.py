@@ -9,7 +9,7 @@ import pytest
 
 from .process import Died, Server
 from .remote import Remote
-from .siege import siege
+from .siege import WORK, siege
 from .steps import Check, Commit, Create, Send, Step
 from .verify import do
 from .world import World
@@ -24,6 +24,12 @@ def test_a_hub_that_is_killed_a_hundred_times(scratch: Path) -> None:
     killed = siege(scratch, kills=100, seed=5)
     assert killed.total() >= 100
     assert {"Send", "Commit", "Collect", "Check", "start"} <= killed.keys()
+
+
+@pytest.mark.slow
+def test_a_hub_that_is_killed_while_it_encodes_anew(scratch: Path) -> None:
+    killed = siege(scratch, kills=12, seed=7, work=WORK["repack"])
+    assert {"Repack", "Collect"} & killed.keys()
 
 
 BEFORE: list[Step] = [Create("admin/a"), Send("xet 1"), Commit("admin/a", "before", {"x": "xet 1"})]

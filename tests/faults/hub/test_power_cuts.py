@@ -52,6 +52,19 @@ def test_a_hub_keeps_its_promises_at_many_points(trace: Trace, scratch: Path) ->
     assert findings(trace, cuts, scratch) == []
 
 
+@pytest.fixture(scope="module")
+def repacking(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    """One run in which families are encoded anew, and lose their parents."""
+    return recorded(tmp_path_factory.mktemp("repacking"), "repack")
+
+
+@pytest.mark.slow
+def test_what_is_encoded_anew_stays_what_it_was(repacking: Trace, scratch: Path) -> None:
+    upkeep = {"Repack", "Collect"}
+    cuts = sample(repacking, 60, seed=6, wanted=lambda event: bool(upkeep & set(pending_at(repacking, event))))
+    assert findings(repacking, cuts, scratch) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_the_start_after_a_cut_may_be_cut_as_well(trace: Trace, scratch: Path, seed: int) -> None:
@@ -76,4 +89,11 @@ def test_a_hub_that_does_not_sync_is_caught(scratch: Path, fault: str) -> None:
 def test_a_collection_that_deletes_too_early_is_caught(scratch: Path) -> None:
     trace = recorded(scratch / "root", "packs_go_before_they_are_replaced")
     cuts = sample(trace, 150, seed=5, wanted=lambda event: "Collect" in pending_at(trace, event))
+    assert findings(trace, (cut._replace(mode="everything") for cut in cuts), scratch)
+
+
+@pytest.mark.slow
+def test_a_repacking_that_deletes_too_early_is_caught(scratch: Path) -> None:
+    trace = recorded(scratch / "root", "repack", "what_is_superseded_goes_before_it_is_replaced")
+    cuts = sample(trace, 40, seed=5, wanted=lambda event: "Repack" in pending_at(trace, event))
     assert findings(trace, (cut._replace(mode="everything") for cut in cuts), scratch)
