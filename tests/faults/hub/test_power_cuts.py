@@ -61,7 +61,7 @@ def repacking(tmp_path_factory: pytest.TempPathFactory) -> Trace:
 @pytest.mark.slow
 def test_what_is_encoded_anew_stays_what_it_was(repacking: Trace, scratch: Path) -> None:
     upkeep = {"Repack", "Collect"}
-    cuts = sample(repacking, 60, seed=6, wanted=lambda event: bool(upkeep & set(pending_at(repacking, event))))
+    cuts = sample(repacking, 50, seed=6, wanted=lambda event: bool(upkeep & set(pending_at(repacking, event))))
     assert findings(repacking, cuts, scratch) == []
 
 
@@ -95,5 +95,5 @@ def test_a_collection_that_deletes_too_early_is_caught(scratch: Path) -> None:
 @pytest.mark.slow
 def test_a_repacking_that_deletes_too_early_is_caught(scratch: Path) -> None:
     trace = recorded(scratch / "root", "repack", "what_is_superseded_goes_before_it_is_replaced")
-    cuts = sample(trace, 40, seed=5, wanted=lambda event: "Repack" in pending_at(trace, event))
+    cuts = sample(trace, 15, seed=5, wanted=lambda event: "Repack" in pending_at(trace, event))
     assert findings(trace, (cut._replace(mode="everything") for cut in cuts), scratch)
