@@ -149,7 +149,7 @@ CHANGES = ("publish", "published", "delete", "deleted", "commit", "committed")
 def test_a_death_at_some_changes(begun: Path, scratch: Path) -> None:
     steps = [step for step in _steps_of_a_life(begun, scratch / "whole") if step[0] in CHANGES]
     assert len(steps) > 60
-    for step in steps[9::30]:
+    for step in steps[9::40]:
         _die(begun, scratch / "died", step)
 
 

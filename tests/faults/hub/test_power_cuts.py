@@ -90,10 +90,3 @@ def test_a_collection_that_deletes_too_early_is_caught(scratch: Path) -> None:
     trace = recorded(scratch / "root", "packs_go_before_they_are_replaced")
     cuts = sample(trace, 150, seed=5, wanted=lambda event: "Collect" in pending_at(trace, event))
     assert findings(trace, (cut._replace(mode="everything") for cut in cuts), scratch)
-
-
-@pytest.mark.slow
-def test_a_repacking_that_deletes_too_early_is_caught(scratch: Path) -> None:
-    trace = recorded(scratch / "root", "repack", "what_is_superseded_goes_before_it_is_replaced")
-    cuts = sample(trace, 15, seed=5, wanted=lambda event: "Repack" in pending_at(trace, event))
-    assert findings(trace, (cut._replace(mode="everything") for cut in cuts), scratch)

@@ -25,7 +25,7 @@ from tukar.cas import epochs
 from tukar.config import Config
 from tukar.database import connect
 from tukar.hub import Hub, open_hub
-from tukar.objects import compaction, repack
+from tukar.objects import compaction
 from tukar.objects.packs import key
 from tukar.objects.repack import Repacker
 from tukar.usecases import repacking
@@ -118,23 +118,8 @@ def packs_go_before_they_are_replaced() -> None:
     copy_as_it_is, compaction._copy = compaction._copy, copy
 
 
-def what_is_superseded_goes_before_it_is_replaced() -> None:
-    def finish(batch: Any) -> Any:
-        for tensor, _ in batch._moved:
-            batch.repacker.storage.delete(key(tensor.location.pack_id))
-        return finish_as_it_is(batch)
-
-    finish_as_it_is, repack._Batch.finish = repack._Batch.finish, finish
-
-
 FAULTS: dict[str, Callable[[], None]] = {
-    each.__name__: each
-    for each in (
-        files_are_not_synced,
-        commits_are_not_synced,
-        packs_go_before_they_are_replaced,
-        what_is_superseded_goes_before_it_is_replaced,
-    )
+    each.__name__: each for each in (files_are_not_synced, commits_are_not_synced, packs_go_before_they_are_replaced)
 }
 
 
@@ -149,7 +134,7 @@ if __name__ == "__main__":
     if what == ["recover"]:
         recover(folder)
     else:
+        plan = what.pop(0) if what and what[0] in PLANS else "everything"
         for fault in what:
-            if fault in FAULTS:
-                FAULTS[fault]()
-        run(folder, next((plan for plan in what if plan in PLANS), "everything"))
+            FAULTS[fault]()
+        run(folder, plan)
