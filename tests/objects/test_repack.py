@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
+from tukar.codecs.context import Delta
 from tukar.errors import Corrupt
 from tukar.objects.reading import Blocks
 from tukar.objects.rebuild import rebuild_index
@@ -106,6 +107,34 @@ def test_what_lands_later_is_encoded_against_what_is_there(store: Store, family:
     store.land(family[1])
     assert repack(store).tensors == 3
     assert used(store, family[1]) < 0.5 * len(family[1])
+
+
+def test_one_that_is_too_large_to_be_held_is_encoded_as_well(
+    store: Store, family: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tukar.objects.reencoding._HELD", 0)
+    store.land(*family)
+    assert repack(store).tensors == 3 * len(family)
+    for child in family[1:4]:
+        assert used(store, child) < 0.5 * len(child)
+    assert [store.read(sha256_of(content)) for content in family] == family
+
+
+def test_relatives_within_a_file_are_found_at_the_depth_that_they_will_have(store: Store) -> None:
+    first, last = (fresh(seed, {"w": (64, 128)}) for seed in (0, 1))
+    steps = [first]
+    for seed in range(1, 5):
+        steps.append(tuned(steps[-1], seed, change=3e-4))
+    between = {f"layers.{number}.weight": step["w"] for number, step in enumerate((*steps[1:], last))}
+    contents = [stored(first), stored({name: between[name] for name in sorted(between)})]
+    for content in contents:
+        store.land(content)
+    repack(store, threads=1)
+    depths = sorted(row.depth for row in store.rows(sa.select(objects.c.depth).where(objects.c.codec == Delta.id)))
+    assert len(depths) == 4
+    assert depths[-1] > 1
+    assert [store.read(sha256_of(content)) for content in contents] == contents
+    assert store.check() == []
 
 
 # What was superseded

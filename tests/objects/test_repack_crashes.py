@@ -45,7 +45,7 @@ class Life(Store):
 
     def repack(self) -> Repacked:
         self.now += 1
-        return Repacker(self.database, self.storage, lambda: self.now, pack_size=PACK).run()
+        return Repacker(self.database, self.storage, lambda: self.now, pack_size=PACK, threads=1).run()
 
     def live(self) -> None:
         """A child is encoded anew; its parent goes, and what was superseded; a child of its own comes."""

@@ -177,7 +177,7 @@ def wearing(store: Store, reads: int) -> _Wearing:
     store.land(child)
     (landed,) = store.blobs().keys() - before
     store.storage = made = _Wearing(store, landed, reads)
-    repack(store)
+    repack(store, threads=1)
     return made
 
 
@@ -188,7 +188,9 @@ def test_damage_that_shows_half_way_through_a_tensor_spoils_no_other(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Part of the tensor is in the new pack by then."""
-    monkeypatch.setattr("tukar.objects.repack._CACHE", 0)
+    monkeypatch.setattr("tukar.objects.reencoding._CACHE", 0)
+    monkeypatch.setattr("tukar.objects.reencoding._HELD", 0)
+    monkeypatch.setattr("tukar.objects.reencoding.BLOCK_SIZE", 1024)
     monkeypatch.setattr("tukar.objects.repack.BLOCK_SIZE", 1024)
     store.block_size, store.pack_size = 1024, 64 << 10
     many = 1 << 20
