@@ -25,7 +25,7 @@ from .faulty import FlippedStorage
 from .stores import PACK, Store, digests, noise, sha256_of, text
 
 KINDS = ("header", "raw", "zstd", "manifest", "dead", "record", "table", "count", "trailer")
-FAST, FULL = 100, 1500
+FAST, FULL = 45, 1500
 HEADER, COUNT, RECORD, ENTRY = 8, 4, 64, 68  # bytes, as the format has them
 
 

@@ -34,7 +34,7 @@ from .faulty import FlippedStorage
 from .stores import NOW, Store, sha256_of
 
 KINDS = ("header", "coded", "delta", "plain", "count", "record", "bases", "meta", "table", "trailer")
-FAST, FULL = 6, 150  # of each kind
+FAST, FULL = 3, 150  # of each kind
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def busy_with(take: Callable[[socket.socket], None]) -> Iterator[str]:
                 client, _ = listener.accept()
             except OSError:
                 return
-            with client, suppress(ConnectionError):  # whoever asked may have had enough
+            with client, suppress(OSError):  # whoever asked may have had enough
                 take(client)
 
     thread = threading.Thread(target=accept)
