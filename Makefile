@@ -31,7 +31,7 @@ demo: $(BIN)/.stamp-hub $(DEMO)/.stamp ## the same, but end with a status instea
 	@$(DEMO)/bin/python examples/demo.py
 
 test: lint ## lint, then every test that is not slow (minutes)
-	@$(BIN)/pytest -m "not slow" -n $(WORKERS) -q
+	@$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal -q
 
 test-slow: $(BIN)/.stamp-dev $(DEMO)/.stamp ## the slow tests: stock clients, servers, browser, faults
 	@$(BIN)/pytest -m slow -n $(WORKERS) --dist worksteal -q
