@@ -1,5 +1,6 @@
 """Pushes and pulls of objects that are cut, killed and restarted, many times: little of what arrived comes again."""
 
+import hashlib
 import os
 import random
 import signal
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tukar.testing.relations import fresh, stored, tuned
 
 from .files import contents, noise, write
 from .hub import DEADLINE, Commands, HubProcess, Way, wait_for
@@ -67,6 +70,39 @@ def test_a_pull_that_is_killed_again_and_again(
     tukar.at(way.url).json("pull", name, "--to", tmp_path / "pulled")
     assert way.passed < SIZE + (5 << 20) + TIMES * LOST
     assert contents(tmp_path / "pulled") == contents(folder)
+
+
+@pytest.mark.slow
+def test_a_pull_of_a_difference_goes_on_where_it_was_killed(
+    tukar: Commands, name: str, way: Way, tmp_path: Path
+) -> None:
+    base = fresh(random.randrange(1 << 32), {"weight": (2048, 4096)})
+    before, after = stored(base), stored(tuned(base, 1, change=3e-2))
+    for kind, content in (("base", before), ("child", after)):
+        tukar.json("push", write(tmp_path / kind, {"model.safetensors": content}), f"{name}-{kind}")
+    tukar.json("repack", "--wait")
+    blobs = tukar.home / "hub/models--acme--base/blobs"
+    blobs.mkdir(parents=True)
+    (blobs / hashlib.sha256(before).hexdigest()).write_bytes(before)
+    pull = ("pull", f"{name}-child", "--to", tmp_path / "pulled")
+    for stop in (2, 4):
+        way.stalls_at = stop << 20
+        process = tukar.at(way.url).start(*pull)
+        wait_for(lambda process=process, stop=stop: arrived(tmp_path) >= stop << 21 or process.poll() is not None)
+        process.kill()
+        process.communicate(timeout=DEADLINE)
+    way.stalls_at = None
+    told = tukar.at(way.url).json(*pull)
+    assert contents(tmp_path / "pulled")["model.safetensors"] == after
+    difference = tukar.json("stats", f"{name}-child")["stored_bytes"]
+    assert 5 << 20 < difference < 0.6 * len(after)
+    assert told["fetched_bytes"] < difference - (5 << 19)
+    assert way.passed < difference + 3 * (1 << 20)
+
+
+def arrived(folder: Path) -> int:
+    """Raw bytes of what is under way."""
+    return sum(part.stat().st_size for part in folder.glob("**/*.part"))
 
 
 def test_a_push_whose_line_breaks_again_and_again(

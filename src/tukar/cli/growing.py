@@ -106,8 +106,7 @@ class Growing:
     def _recall_partial(self, part: Part, size: int) -> None:
         with suppress(FileNotFoundError, Corrupt):
             begun = stream.read_header(Input([self._frame.read_bytes()]))
-            # What it is a difference to is known only once the hub has said so: it comes again.
-            if begun is not None and _fits(begun[0], part) and not begun[0].bases:
+            if begun is not None and _fits(begun[0], part):
                 self._partial = self._recalled(begun[0], size)
 
     def _recalled(self, record: Record, size: int) -> Unpacker:
@@ -157,6 +156,7 @@ class Growing:
         if start:
             if partial is None or (record, start) != (partial.record, partial.taken):
                 raise Corrupt(f"object {record.digest} goes on at byte {start}, which was not asked for")
+            partial.base = base
             return partial
         if partial is not None and partial.given:
             self._rehash(self.at)
@@ -187,7 +187,7 @@ class Growing:
         except Corrupt:
             # What came before the block is right: it can be built upon.
             self._rehash(self.at + partial.sound)
-            self._partial = None if partial.record.bases else self._recalled(partial.record, partial.sound)
+            self._partial = self._recalled(partial.record, partial.sound)
             if self._left <= self._size:
                 raise
             self._left = 0  # it was not the hub: a crash tore what an earlier attempt had written

@@ -23,17 +23,15 @@ class Unpacker:
     A block that is stored as it is passes through at once, and may turn out to be wrong at its end; another one passes
     once it is whole. That the blocks add up to the object is for whoever has all of it to find.
 
-    Args:
-        base: gives raw bytes of the object's bases.
-
     Attributes:
+        base: gives raw bytes of the object's bases, for what is to come.
         taken: the stored bytes that came.
         given: the raw bytes that were handed out.
         sound: of these, the bytes of blocks that were compared.
     """
 
     def __init__(self, record: Record, base: Base = no_base) -> None:
-        self.record, self._base = record, base
+        self.record, self.base = record, base
         self.taken = self.given = self.sound = 0
         codecs.codec(record.codec)  # Unsupported if there is none
         self._blocks = record.blocks()
@@ -90,7 +88,7 @@ class Unpacker:
         self._buffer += piece
         if self._filled < block.stored_size:
             return b""
-        return decode_block(self.record, block, bytes(self._buffer), self._base)
+        return decode_block(self.record, block, bytes(self._buffer), self.base)
 
     def _end(self, block: Block) -> None:
         if _is_plain(block) and not self._hasher.digest() == block.stored_digest == block.raw_digest:
