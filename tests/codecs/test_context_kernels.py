@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -180,3 +183,14 @@ def test_what_was_written_before_is_read_as_before(case: dict[str, str], kernel:
     made, block, needed = (bytes.fromhex(case[name]) for name in ("meta", "block", "base"))
     raw = codec.decode(made, block, 0, int(case["size"]), [needed] if needed else [])
     assert hashlib.sha256(raw).hexdigest() == case["sha256"]
+
+
+@pytest.mark.slow
+def test_the_reference_reads_and_writes_the_same_whatever_it_is_compiled_for() -> None:
+    """By numba for a processor of which nothing is known: without fused or vector instructions of this machine's."""
+    settings = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "PYTEST_ADDOPTS": ""}
+    wanted = "(before and reference) or (writes_the_same and BF16) or (writes_the_same and F32)"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", __file__, "-k", wanted]
+    done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert f"{len(golden()) + 4} passed" in done.stdout

@@ -36,7 +36,8 @@ _CLEAR: Final = 0.3  # of an element's bits: a difference that takes no more is 
 _TRIED: Final = 3  # blocks of a tensor that is too large to be encoded in all ways
 _CACHE: Final = 16 << 20  # bytes of blocks: what is not held is gone through several times
 _ROOM: Final = 160 << 20  # bytes that are held, by all threads together
-_HELD: Final = 48 << 20  # bytes of a tensor that is held: with it its base, and what they become
+_HELD: Final = 32 << 20  # bytes of a tensor that is held;
+_TIMES: Final = 5  # with it as many as it has for each of two relatives, and for what it becomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Preparing:
         made = None
         is_held = tensor.location.record.size <= _HELD
         try:
-            with self._room.taken(3 * tensor.location.record.size if is_held else _CACHE):
+            with self._room.taken(_TIMES * tensor.location.record.size if is_held else _CACHE):
                 _, data = self._source(tensor.id, hold=is_held)
                 view = TensorView(data, tensor.info.dtype, tensor.info.shape)
                 made = sketch(view)

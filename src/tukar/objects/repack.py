@@ -43,6 +43,7 @@ from tukar.objects.writing import PackWriter
 from tukar.storage.base import Storage
 
 PACK_SIZE: Final = 128 << 20
+THREADS: Final = min(CORES, 4)  # each holds what it has encoded until it is written
 
 Progress = Callable[[int], None]
 """Called with the number of raw bytes that have been dealt with since the last call. It may raise, to stop."""
@@ -89,7 +90,7 @@ class Repacker:
     on_progress: Progress = lambda _: None
     goes_on: Callable[[], bool] = lambda: True
     pack_size: int = PACK_SIZE
-    threads: int = CORES
+    threads: int = THREADS
 
     def run(self) -> Repacked:
         """Repack every file that was not yet, as long as it goes on."""
