@@ -18,6 +18,7 @@ from tukar.codecs.context.layout import (
     CODING,
     ESCAPE,
     LEVELS,
+    MAX_SHIFT,
     MAX_TABLES,
     NO_ESCAPE,
     PROB,
@@ -66,11 +67,11 @@ class Reference:
         scales = np.empty(count, np.uint8)
         if len(data) < 4 or len(data) % 2:
             raise _malformed()
-        state = np.frombuffer(data, "<u4", 1).astype(np.int64)
-        words = np.frombuffer(data, "<u2", offset=4)
+        state = np.frombuffer(data, "<u4", 1).astype(np.uint64)
+        end = len(data) // 2 - 2
         zeros = np.zeros(count, np.uint8)
-        used = _symbols(state, zeros, scales, count, table.reshape(1, PROB), words, 0)
-        if used != len(words) or state[0] != _LOW or (scales >= SCALES).any():
+        used = _symbols(state, zeros, scales, count, table, _padded(memoryview(data)[4:], 1), 0, end)
+        if used != end or state[0] != _LOW or (scales >= SCALES).any():
             raise _malformed()
         return scales
 
@@ -83,9 +84,9 @@ class Reference:
             out if base is None else base,
             out,
             *_fields(model),
-            model.tables.tables,
-            np.frombuffer(parts.states, "<u4").astype(np.int64),
-            np.frombuffer(parts.words, "<u2"),
+            model.tables.tables.ravel(),
+            np.frombuffer(parts.states, "<u4").astype(np.uint64),
+            _padded(parts.words, model.lanes),
             np.frombuffer(parts.raw, np.uint8),
             np.frombuffer(parts.escaped, model.kind.dtype),
         )
@@ -170,6 +171,13 @@ def _codings(frequencies: Array) -> Array:
     return codings
 
 
+def _padded(data: Buffer, lanes: int) -> Array:
+    """Words, with one for each lane behind them."""
+    words = np.zeros(len(data) // 2 + lanes, np.uint16)
+    words[: len(data) // 2] = np.frombuffer(data, "<u2")
+    return words
+
+
 def _malformed() -> Corrupt:
     return Corrupt("not a well-formed stream of the context codec")
 
@@ -204,14 +212,6 @@ def _ordered(u: int, width: int, is_float: bool) -> int:
 
 
 @_compiled
-def _unordered(m: int, width: int, is_float: bool) -> int:
-    if not is_float:
-        return m
-    top = 1 << (width - 1)
-    return m ^ top if m & top else m ^ (2 * top - 1)
-
-
-@_compiled
 def _token(base: int, value: int, width: int, is_float: bool, is_delta: bool) -> int:
     mask = (1 << width) - 1
     if not is_delta:
@@ -221,13 +221,23 @@ def _token(base: int, value: int, width: int, is_float: bool, is_delta: bool) ->
 
 
 @_compiled
-def _value(base: int, token: int, width: int, is_float: bool, is_delta: bool) -> int:
-    mask = (1 << width) - 1
-    token &= mask
+def _values(base: Array, token: Array, out: Array, width: int, is_float: bool, is_delta: bool) -> None:
+    """Elements from their tokens, without a branch for each: so that it can be done for several at once."""
+    sign, mask = np.uint64(width - 1), np.uint64((1 << width) - 1)
+    top, zero = _ONE << sign, np.uint64(0)
     if not is_delta:
-        return ((token >> 1) | (token << (width - 1))) & mask if is_float else token
-    d = (token >> 1) ^ -(token & 1)
-    return _unordered((_ordered(base, width, is_float) + d) & mask, width, is_float)
+        for k in range(len(out)):
+            v = token[k] & mask
+            out[k] = ((v >> _ONE) | (v << sign)) & mask if is_float else v
+    elif not is_float:
+        for k in range(len(out)):
+            v = token[k] & mask
+            out[k] = (np.uint64(base[k]) + ((v >> _ONE) ^ (zero - (v & _ONE)))) & mask
+    else:
+        for k in range(len(out)):
+            v, u = token[k] & mask, np.uint64(base[k])
+            m = ((u ^ ((zero - (u >> sign)) | top)) + ((v >> _ONE) ^ (zero - (v & _ONE)))) & mask
+            out[k] = (m ^ (((m >> sign) - _ONE) | top)) & mask
 
 
 # ---- Cells ----
@@ -249,17 +259,23 @@ def _places(
     place: Array,
 ) -> None:
     """The place of each element among the cells."""
-    magnitude = (1 << (width - 1)) - 1
-    for k in range(count):
-        u = np.int64(base[start + k])
-        of = (u & magnitude) >> class_shift if is_float else _class_of(u, width, is_float, class_shift)
-        place[k] = min(max(top_class - of, 0), LEVELS - 1) * ROW
+    near, top, by = base[start : start + count], np.int64(top_class), np.int64(class_shift)
+    if is_float:
+        magnitude = np.int64((1 << (width - 1)) - 1)
+        for k in range(count):
+            level: int = top - ((np.int64(near[k]) & magnitude) >> by)
+            place[k] = min(max(level, 0), LEVELS - 1) * ROW
+    else:
+        for k in range(count):
+            level = top - _class_of(np.int64(near[k]), width, is_float, class_shift)
+            place[k] = min(max(level, 0), LEVELS - 1) * ROW
     k = 0
     while columns and k < count:
         row, first = (column + start + k) // columns, (column + start + k) % columns
         left = min(columns - first, count - k)
+        here, scales, of_row = place[k : k + left], column_scales[first : first + left], np.int32(row_scales[row])
         for q in range(left):
-            place[k + q] += row_scales[row] + column_scales[first + q]
+            here[q] += of_row + np.int32(scales[q])
         k += left
 
 
@@ -267,22 +283,30 @@ def _places(
 
 
 @_compiled
-def _symbols(states: Array, table: Array, out: Array, count: int, tables: Array, words: Array, at: int) -> int:
-    """Decode symbols; the words that were taken, or _MALFORMED."""
-    lanes, end = len(states), len(words)
+def _symbols(
+    states: Array, table: Array, out: Array, count: int, tables: Array, words: Array, at: int, end: int
+) -> int:
+    """Decode symbols; the words that were taken, or _MALFORMED if they are more than ``end``.
+
+    Behind these are as many words as there are lanes, so that a step need not look. Indices are unsigned: numba would
+    ask for the sign of others.
+    """
+    lanes, place = len(states), np.uint64(at)
     for i in range(0, count, lanes):
+        here, given = table[i : i + lanes], out[i : i + lanes]
         for lane in range(min(lanes, count - i)):
             state = states[lane]
-            entry = np.int64(tables[table[i + lane], state & (PROB - 1)])
-            out[i + lane] = entry & 0xFF
-            state = (((entry >> 8) & 0xFFF) + 1) * (state >> PROB_BITS) + (entry >> 20)
-            if state < _LOW:
-                if at == end:
-                    return _MALFORMED
-                state = state << 16 | np.int64(words[at])
-                at += 1
+            entry = np.uint64(tables[np.uint64(here[lane]) << np.uint64(PROB_BITS) | state & np.uint64(PROB - 1)])
+            given[lane] = entry & np.uint64(0xFF)
+            state = ((entry >> np.uint64(8) & np.uint64(0xFFF)) + _ONE) * (state >> np.uint64(PROB_BITS))
+            state += entry >> np.uint64(20)
+            if state < np.uint64(_LOW):
+                state = state << np.uint64(16) | np.uint64(words[place])
+                place += _ONE
             states[lane] = state
-    return at
+        if place > np.uint64(end):
+            return _MALFORMED
+    return np.int64(place)
 
 
 # ---- A block ----
@@ -314,8 +338,11 @@ def _decode(
             return _MALFORMED
     place, table = np.zeros(_CHUNK, np.int32), np.zeros(_CHUNK, np.uint8)
     symbol, shift = np.empty(_CHUNK, np.uint8), np.full(_CHUNK, cells[0] >> 8, np.uint8)
-    at = byte = filled = taken = 0
-    bits = np.uint64(0)
+    token = np.empty(_CHUNK, np.uint64)
+    padded = np.zeros((len(raw) + _CHUNK * MAX_SHIFT // 8) // 8 + 2, np.uint64)
+    padded.view(np.uint8)[: len(raw)] = raw
+    end = len(words) - len(states)
+    at = taken = bit = 0
     for start in range(0, len(out), _CHUNK):
         count = min(_CHUNK, len(out) - start)
         if is_delta:
@@ -334,32 +361,51 @@ def _decode(
                 place,
             )
             for k in range(count):
-                cell = cells[place[k]]
+                cell = cells[np.uint32(place[k])]
                 table[k], shift[k] = cell & 0xFF, cell >> 8
-        at = _symbols(states, table, symbol, count, tables, words, at)
+        at = _symbols(states, table, symbol, count, tables, words, at, end)
         if at < 0:
             return _MALFORMED
-        for k in range(count):
-            token, n = np.int64(symbol[k]), np.int64(shift[k])
-            if token == escape:
-                if taken == len(escaped):
-                    return _MALFORMED
-                token += np.int64(escaped[taken])
-                taken += 1
-            while filled < n:
-                if byte == len(raw):
-                    return _MALFORMED
-                bits |= np.uint64(raw[byte]) << np.uint64(filled)
-                byte += 1
-                filled += 8
-            low = np.int64(bits & ((_ONE << np.uint64(n)) - _ONE))
-            bits >>= np.uint64(n)
-            filled -= n
-            out[start + k] = _value(np.int64(base[start + k]), token << n | low, width, is_float, is_delta)
+        bit = _join(symbol, shift, count, padded, bit, token)
+        if bit > 8 * len(raw):
+            return _MALFORMED
+        if escape < NO_ESCAPE:
+            taken = _add_escaped(symbol, shift, count, escape, escaped, taken, token)
+            if taken < 0:
+                return _MALFORMED
+        _values(base[start : start + count], token, out[start : start + count], width, is_float, is_delta)
     for lane in range(len(states)):
         if states[lane] != _LOW:
             return _MALFORMED
-    return 0 if at == len(words) and byte == len(raw) and taken == len(escaped) else _MALFORMED
+    return 0 if at == end and (bit + 7) // 8 == len(raw) and taken == len(escaped) else _MALFORMED
+
+
+@_compiled
+def _join(symbol: Array, shift: Array, count: int, raw: Array, bit: int, token: Array) -> int:
+    """Put raw bits, which begin with the given one, below symbols; where they end. There is room behind the last."""
+    at = np.uint64(bit)
+    for k in range(count):
+        n, inside = np.uint64(shift[k]), at & np.uint64(63)
+        word = at >> np.uint64(6)
+        low = raw[word] >> inside | raw[word + _ONE] << np.uint64(1) << (np.uint64(63) - inside)
+        token[k] = np.uint64(symbol[k]) << n | low & ((_ONE << n) - _ONE)
+        at += n
+    return np.int64(at)
+
+
+@_compiled
+def _add_escaped(symbol: Array, shift: Array, count: int, escape: int, escaped: Array, taken: int, token: Array) -> int:
+    """Add to tokens what is beyond the escape; how many were taken, or _MALFORMED."""
+    found = 0
+    for k in range(count):
+        found += symbol[k] == escape
+    for k in range(count if found else 0):
+        if symbol[k] == escape:
+            if taken == len(escaped):
+                return _MALFORMED
+            token[k] += np.uint64(escaped[taken]) << np.uint64(shift[k])
+            taken += 1
+    return taken
 
 
 @_compiled
