@@ -77,22 +77,22 @@ class Reference:
 
     def decode(self, base: Array | None, size: int, model: Model, parts: Parts) -> memoryview:
         """As ``Kernel``."""
-        out = np.empty(size, model.kind.dtype)
-        if len(parts.words) % 2 or len(parts.escaped) % out.itemsize:
+        out = np.empty(size, np.uint32)
+        if len(parts.words) % 2 or len(parts.escaped) % (model.kind.width // 8):
             raise _malformed()
         done = _decode(
-            out if base is None else base,
+            out if base is None else _wide(base),
             out,
             *_fields(model),
             model.tables.tables.ravel(),
             np.frombuffer(parts.states, "<u4").astype(np.uint64),
             _padded(parts.words, model.lanes),
             np.frombuffer(parts.raw, np.uint8),
-            np.frombuffer(parts.escaped, model.kind.dtype),
+            _wide(np.frombuffer(parts.escaped, model.kind.dtype)),
         )
         if done:
             raise _malformed()
-        return out.data.cast("B")
+        return out.astype(model.kind.dtype, copy=False).data.cast("B")
 
     def encode(self, base: Array | None, values: Array, model: Model, codings: Array) -> Parts:
         """As ``Kernel``."""
@@ -100,25 +100,28 @@ class Reference:
         states = np.full(model.lanes, _LOW, np.int64)
         words = np.empty(size + 8, np.uint16)
         raw = np.empty(3 * size + 8, np.uint8)
-        escaped = np.empty(size, values.dtype)
+        escaped = np.empty(size, np.uint32)
+        wide = _wide(values)
         tables = [np.ascontiguousarray(codings[name]) for name in ("reciprocal", "frequency", "first")]
-        used = _encode(values if base is None else base, values, *_fields(model), *tables, states, words, raw, escaped)
+        given = wide if base is None else _wide(base)
+        used = _encode(given, wide, *_fields(model), *tables, states, words, raw, escaped)
         if used[0] < 0:
             raise ValueError("the tables do not fit the elements")
         return Parts(
             states.astype("<u4").tobytes(),
             words[len(words) - used[0] :].astype("<u2").tobytes(),
             raw[: used[1]].tobytes(),
-            escaped[: used[2]].tobytes(),
+            escaped[: used[2]].astype(values.dtype).tobytes(),
         )
 
     def measure(self, base: Array, values: Array, model: Model, rows: Array, columns: Array) -> None:
         """As ``Kernel``."""
-        _measure(base, values, *_fields(model), rows, columns)
+        _measure(_wide(base), _wide(values), *_fields(model), rows, columns)
 
     def count(self, base: Array | None, values: Array, model: Model, scales: int, histogram: Array) -> None:
         """As ``Kernel``."""
-        _count(values if base is None else base, values, *_fields(model), scales, histogram)
+        wide = _wide(values)
+        _count(wide if base is None else _wide(base), wide, *_fields(model), scales, histogram)
 
     def plan(self, histogram: Array, scales: int, most: int) -> Plan:
         """As ``Kernel``."""
@@ -169,6 +172,11 @@ def _codings(frequencies: Array) -> Array:
     codings["first"] = np.cumsum(frequencies, axis=1) - frequencies + np.where(frequencies == 1, PROB - 1, 0)
     codings["reciprocal"] = np.where(divisor > 1, most // divisor + _ONE, most)
     return codings
+
+
+def _wide(elements: Array) -> Array:
+    """Elements as what the compiled functions take: being compiled for each width would take three times as long."""
+    return np.array(elements, np.uint32)  # and not read-only, which would be another type again
 
 
 def _padded(data: Buffer, lanes: int) -> Array:
