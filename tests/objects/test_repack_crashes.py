@@ -132,14 +132,18 @@ def _read(store: Life) -> None:
     assert {sha256: store.read(sha256) for sha256 in known} == {sha256: CONTENTS[sha256] for sha256 in known}
 
 
-def _die(begun: Path, folder: Path, step: Step) -> None:
-    life = _copy(begun, folder, Steps(step, die=True))
-    with pytest.raises(Died):
+def _die(begun: Path, folder: Path, step: Step) -> bool:
+    """Whether it came to that step: threads that read ahead do not read as often in every life."""
+    life, has_died = _copy(begun, folder, Steps(step, die=True)), False
+    try:
         life.live()
+    except Died:
+        has_died = True
     again = _restart(life, folder)
     _look(again)
     again.database.close()
     shutil.rmtree(folder)
+    return has_died
 
 
 NAMES = {"look", "begin", "commit", "create", "write", "publish", "published", "read", "stat"}
@@ -150,14 +154,15 @@ def test_a_death_at_some_changes(begun: Path, scratch: Path) -> None:
     steps = [step for step in _steps_of_a_life(begun, scratch / "whole") if step[0] in CHANGES]
     assert len(steps) > 60
     for step in steps[9::40]:
-        _die(begun, scratch / "died", step)
+        assert _die(begun, scratch / "died", step)
 
 
 @pytest.mark.slow
 def test_a_death_at_any_step(begun: Path, scratch: Path) -> None:
     for step in _steps_of_a_life(begun, scratch / "whole"):
-        if step[0] not in ("look", "stat", "read", "list") or step[1] % 5 == 0:
-            _die(begun, scratch / "died", step)
+        is_change = step[0] not in ("look", "stat", "read", "list")
+        if is_change or step[1] % 5 == 0:
+            assert _die(begun, scratch / "died", step) or not is_change
 
 
 def _steps_of_repacking(begun: Path, folder: Path) -> list[Step]:

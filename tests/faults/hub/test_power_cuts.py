@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ..powercut import Trace, can_record
+from ..powercut import RecordingError, Trace, can_record
 from .campaign import Cut, look, pending_at, recorded, sample
 
 pytestmark = pytest.mark.skipif(not can_record(), reason="needs Linux and gcc")
@@ -87,6 +87,10 @@ def test_a_hub_that_does_not_sync_is_caught(scratch: Path, fault: str) -> None:
 
 @pytest.mark.slow
 def test_a_collection_that_deletes_too_early_is_caught(scratch: Path) -> None:
-    trace = recorded(scratch / "root", "packs_go_before_they_are_replaced")
+    try:
+        trace = recorded(scratch / "root", "packs_go_before_they_are_replaced")
+    except RecordingError as error:  # somebody read what was gone, so that it shows without a cut
+        assert "is missing" in str(error) or "Corrupt" in str(error) or "FileNotFoundError" in str(error), error
+        return
     cuts = sample(trace, 150, seed=5, wanted=lambda event: "Collect" in pending_at(trace, event))
     assert findings(trace, (cut._replace(mode="everything") for cut in cuts), scratch)
