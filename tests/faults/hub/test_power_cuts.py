@@ -90,7 +90,8 @@ def test_a_collection_that_deletes_too_early_is_caught(scratch: Path) -> None:
     try:
         trace = recorded(scratch / "root", "packs_go_before_they_are_replaced")
     except RecordingError as error:  # somebody read what was gone, so that it shows without a cut
-        assert "is missing" in str(error) or "Corrupt" in str(error) or "FileNotFoundError" in str(error), error
+        if "is missing" not in str(error):
+            raise
         return
     cuts = sample(trace, 150, seed=5, wanted=lambda event: "Collect" in pending_at(trace, event))
     assert findings(trace, (cut._replace(mode="everything") for cut in cuts), scratch)
