@@ -203,7 +203,49 @@ AVX512 static size_t contexts512_##W(const T *base, size_t n, uint64_t at, const
 }
 CONTEXTS512(uint16_t, 16)
 CONTEXTS512(uint32_t, 32)
-#define FIRST_CONTEXTS(W) (m->level >= 2 ? contexts512_##W(base, n, at, m, table, shift) : 0)
+
+/* The lowest byte of each of eight. */
+AVX2 static inline void store_lowest(uint8_t *to, __m256i v) {
+    const __m128i lowest = _mm_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+    __m128i lo = _mm_shuffle_epi8(_mm256_castsi256_si128(v), lowest), hi = _mm_shuffle_epi8(_mm256_extracti128_si256(v, 1), lowest);
+    _mm_storel_epi64((__m128i *)to, _mm_unpacklo_epi32(lo, hi));
+}
+#define CONTEXTS256(T, W, LOAD) \
+AVX2 static size_t contexts256_##W(const T *base, size_t n, uint64_t at, const Model *m, uint8_t *table, uint8_t *shift) { \
+    const __m256i top = _mm256_set1_epi32(m->top_class), mask = _mm256_set1_epi32((int)(0x7FFFFFFFu >> (32 - W))); \
+    const __m256i last = _mm256_set1_epi32(LEVELS - 1), zero = _mm256_setzero_si256(); \
+    const __m128i by = _mm_cvtsi32_si128(m->class_shift); \
+    size_t i = 0; \
+    if (!m->is_float) return 0; \
+    while (i + 8 <= n) { \
+        uint64_t row = m->columns ? (at + i) / m->columns : 0, column = m->columns ? (at + i) % m->columns : 0; \
+        size_t stop = m->columns && m->columns - column < n - i ? i + (size_t)(m->columns - column) : n; \
+        const uint8_t *scales = m->columns ? m->column_scales + column : NULL; \
+        if (i + 8 > stop) { /* the rest of a row */ \
+            contexts_##W##_1(base + i, stop - i, at + i, m, table + i, shift + i); \
+            i = stop; \
+            continue; \
+        } \
+        const __m256i of_row = _mm256_set1_epi32(m->columns ? m->row_scales[row] : 0); \
+        for (; i + 8 <= stop; i += 8) { \
+            __m256i level = _mm256_sub_epi32(top, _mm256_srl_epi32(_mm256_and_si256(LOAD, mask), by)); \
+            level = _mm256_min_epi32(_mm256_max_epi32(level, zero), last); \
+            __m256i x = _mm256_add_epi32(_mm256_slli_epi32(level, 7), of_row); \
+            if (scales) { \
+                x = _mm256_add_epi32(x, _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)scales))); \
+                scales += 8; \
+            } \
+            __m256i cell = _mm256_i32gather_epi32((const int *)(const void *)m->cells, x, 2); \
+            store_lowest(table + i, cell); \
+            store_lowest(shift + i, _mm256_srli_epi32(cell, 8)); \
+        } \
+    } \
+    return i; \
+}
+CONTEXTS256(uint16_t, 16, _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(base + i))))
+CONTEXTS256(uint32_t, 32, _mm256_loadu_si256((const __m256i *)(base + i)))
+#define FIRST_CONTEXTS(W) (m->level >= 2 ? contexts512_##W(base, n, at, m, table, shift) \
+    : m->level == 1 ? contexts256_##W(base, n, at, m, table, shift) : 0)
 #else
 #define FIRST_CONTEXTS(W) 0
 #endif
@@ -225,21 +267,20 @@ typedef struct {
     const uint8_t *at, *end;
 } Words;
 
-static int symbols_plain(uint32_t *x, size_t lanes, const uint8_t *table, uint8_t *out, size_t n, const uint32_t *tables, Words *w) {
+static int symbols_plain(uint32_t *x, size_t lanes, const uint8_t *table, uint8_t *restrict out, size_t n, const uint32_t *tables, Words *w) {
     for (size_t i = 0; i < n; i += lanes) {
         size_t count = n - i < lanes ? n - i : lanes;
-        int is_near = (size_t)(w->end - w->at) < 2 * count;
+        int is_near = (size_t)(w->end - w->at) < 2 * count + 2;
         const uint8_t *at = w->at;
         for (size_t l = 0; l < count; l++) {
             uint32_t e = tables[(uint32_t)table[i + l] << PROB_BITS | (x[l] & (PROB - 1))];
-            uint32_t s = ((e >> 8 & 0xFFF) + 1) * (x[l] >> PROB_BITS) + (e >> 20);
+            uint32_t s = ((e >> 8 & 0xFFF) + 1) * (x[l] >> PROB_BITS) + (e >> 20), is_low = s < LOW;
             out[i + l] = (uint8_t)e;
-            if (s < LOW) {
-                if (is_near && w->end - at < 2) return MALFORMED;
-                s = s << 16 | get16(at);
-                at += 2;
-            }
-            x[l] = s;
+            if (is_near) {
+                if (is_low && w->end - at < 2) return MALFORMED;
+                x[l] = is_low ? s << 16 | get16(at) : s;
+            } else x[l] = s ^ ((s ^ (s << 16 | get16(at))) & (0 - is_low)); /* a branch could not be foretold */
+            at += 2 * is_low;
         }
         w->at = at;
     }
@@ -288,7 +329,6 @@ AVX2 static int symbols256(uint32_t *x, size_t lanes, const uint8_t *table, uint
     size_t i = 0;
     if (lanes == 64) {
         const __m256i slot = _mm256_set1_epi32(PROB - 1), one = _mm256_set1_epi32(1), zero = _mm256_setzero_si256();
-        const __m128i lowest = _mm_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
         const uint8_t *at = w->at;
         __m256i a[8];
         for (int v = 0; v < 8; v++) a[v] = _mm256_loadu_si256((const __m256i *)(x + 8 * v));
@@ -296,8 +336,7 @@ AVX2 static int symbols256(uint32_t *x, size_t lanes, const uint8_t *table, uint
             for (int v = 0; v < 8; v++) {
                 __m256i t = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(table + i + 8 * v)));
                 __m256i e = _mm256_i32gather_epi32((const int *)tables, _mm256_or_si256(_mm256_slli_epi32(t, PROB_BITS), _mm256_and_si256(a[v], slot)), 4);
-                __m128i lo = _mm_shuffle_epi8(_mm256_castsi256_si128(e), lowest), hi = _mm_shuffle_epi8(_mm256_extracti128_si256(e, 1), lowest);
-                _mm_storel_epi64((__m128i *)(out + i + 8 * v), _mm_unpacklo_epi32(lo, hi));
+                store_lowest(out + i + 8 * v, e);
                 __m256i f = _mm256_add_epi32(_mm256_and_si256(_mm256_srli_epi32(e, 8), slot), one);
                 __m256i s = _mm256_add_epi32(_mm256_mullo_epi32(f, _mm256_srli_epi32(a[v], PROB_BITS)), _mm256_srli_epi32(e, 20));
                 __m256i is = _mm256_cmpeq_epi32(_mm256_srli_epi32(s, 16), zero);
@@ -319,13 +358,19 @@ AVX2 static int symbols256(uint32_t *x, size_t lanes, const uint8_t *table, uint
 
 #define JOIN(T, W) \
 static void join_##W(const T *base, T *out, const uint8_t *symbol, const uint8_t *shift, size_t n, int is_float, const uint8_t *raw, uint64_t *bits) { \
+    T token[256]; /* first these, one by one, then elements, many at once */ \
     uint64_t at = *bits; \
-    for (size_t i = 0; i < n; i++) { \
-        uint32_t s = shift[i]; \
-        uint64_t low = get64(raw + (at >> 3)) >> (at & 7) & (((uint64_t)1 << s) - 1); \
-        at += s; \
-        T v = (T)((uint64_t)symbol[i] << s | low); \
-        out[i] = unordered_##W((T)(ordered_##W(base[i], is_float) + unzigzag_##W(v)), is_float); \
+    while (n) { \
+        size_t count = n < 256 ? n : 256; \
+        for (size_t i = 0; i < count; i++) { \
+            uint32_t s = shift[i]; \
+            uint64_t low = get64(raw + (at >> 3)) >> (at & 7) & (((uint64_t)1 << s) - 1); \
+            at += s; \
+            token[i] = (T)((uint64_t)symbol[i] << s | low); \
+        } \
+        if (is_float) for (size_t i = 0; i < count; i++) out[i] = unordered_##W((T)(ordered_##W(base[i], 1) + unzigzag_##W(token[i])), 1); \
+        else for (size_t i = 0; i < count; i++) out[i] = (T)(base[i] + unzigzag_##W(token[i])); \
+        base += count, out += count, symbol += count, shift += count, n -= count; \
     } \
     *bits = at; \
 } \

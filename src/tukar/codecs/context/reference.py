@@ -35,6 +35,7 @@ from tukar.errors import Corrupt
 
 _LOW: Final = 1 << 16
 _CHUNK: Final = 4096
+_STEP: Final = 64
 _MALFORMED: Final = -1
 _MAX_OCCUPIED: Final = 512
 _MAX_STEP: Final = 80
@@ -69,7 +70,7 @@ class Reference:
             raise _malformed()
         state = np.frombuffer(data, "<u4", 1).astype(np.uint64)
         end = len(data) // 2 - 2
-        zeros = np.zeros(count, np.uint8)
+        zeros = np.zeros(count, np.uint16)
         used = _symbols(state, zeros, scales, count, table, _padded(memoryview(data)[4:], 1), 0, end)
         if used != end or state[0] != _LOW or (scales >= SCALES).any():
             raise _malformed()
@@ -77,11 +78,13 @@ class Reference:
 
     def decode(self, base: Array | None, size: int, model: Model, parts: Parts) -> memoryview:
         """As ``Kernel``."""
-        out = np.empty(size, np.uint32)
+        out = np.empty(size * model.kind.width // 8, np.uint8)
+        near = np.frombuffer(b"" if base is None else base, np.uint8)
+        near.flags.writeable = False  # always, or it would sometimes be another type, and be compiled for that as well
         if len(parts.words) % 2 or len(parts.escaped) % (model.kind.width // 8):
             raise _malformed()
         done = _decode(
-            out if base is None else _wide(base),
+            near,
             out,
             *_fields(model),
             model.tables.tables.ravel(),
@@ -92,7 +95,7 @@ class Reference:
         )
         if done:
             raise _malformed()
-        return out.astype(model.kind.dtype, copy=False).data.cast("B")
+        return out.data
 
     def encode(self, base: Array | None, values: Array, model: Model, codings: Array) -> Parts:
         """As ``Kernel``."""
@@ -229,20 +232,54 @@ def _token(base: int, value: int, width: int, is_float: bool, is_delta: bool) ->
 
 
 @_compiled
-def _values(base: Array, token: Array, out: Array, width: int, is_float: bool, is_delta: bool) -> None:
+def _load(data: Array, start: int, count: int, width: int, out: Array) -> None:
+    """Elements of their width, from the given one, as what the rest here takes."""
+    part = data[start * width // 8 : (start + count) * width // 8]
+    if width == 8:
+        for k in range(count):
+            out[k] = part[k]
+    elif width == 16:
+        halves = part.view(np.uint16)
+        for k in range(count):
+            out[k] = halves[k]
+    else:
+        words = part.view(np.uint32)
+        for k in range(count):
+            out[k] = words[k]
+
+
+@_compiled
+def _store(elements: Array, start: int, count: int, width: int, data: Array) -> None:
+    """The reverse of ``_load``."""
+    part = data[start * width // 8 : (start + count) * width // 8]
+    if width == 8:
+        for k in range(count):
+            part[k] = elements[k]
+    elif width == 16:
+        halves = part.view(np.uint16)
+        for k in range(count):
+            halves[k] = elements[k]
+    else:
+        words = part.view(np.uint32)
+        for k in range(count):
+            words[k] = elements[k]
+
+
+@_compiled
+def _values(base: Array, token: Array, count: int, width: int, is_float: bool, is_delta: bool, out: Array) -> None:
     """Elements from their tokens, without a branch for each: so that it can be done for several at once."""
     sign, mask = np.uint64(width - 1), np.uint64((1 << width) - 1)
     top, zero = _ONE << sign, np.uint64(0)
     if not is_delta:
-        for k in range(len(out)):
+        for k in range(count):
             v = token[k] & mask
             out[k] = ((v >> _ONE) | (v << sign)) & mask if is_float else v
     elif not is_float:
-        for k in range(len(out)):
+        for k in range(count):
             v = token[k] & mask
-            out[k] = (np.uint64(base[k]) + ((v >> _ONE) ^ (zero - (v & _ONE)))) & mask
+            out[k] = (base[k] + ((v >> _ONE) ^ (zero - (v & _ONE)))) & mask
     else:
-        for k in range(len(out)):
+        for k in range(count):
             v, u = token[k] & mask, np.uint64(base[k])
             m = ((u ^ ((zero - (u >> sign)) | top)) + ((v >> _ONE) ^ (zero - (v & _ONE)))) & mask
             out[k] = (m ^ (((m >> sign) - _ONE) | top)) & mask
@@ -291,27 +328,29 @@ def _places(
 
 
 @_compiled
-def _symbols(
-    states: Array, table: Array, out: Array, count: int, tables: Array, words: Array, at: int, end: int
-) -> int:
+def _symbols(states: Array, cell: Array, out: Array, count: int, tables: Array, words: Array, at: int, end: int) -> int:
     """Decode symbols; the words that were taken, or _MALFORMED if they are more than ``end``.
 
-    Behind these are as many words as there are lanes, so that a step need not look. Indices are unsigned: numba would
-    ask for the sign of others.
+    Behind these are as many words as there are lanes, so that a step need not look. No branch asks which lanes take a
+    word, as it could not be foretold. Indices are unsigned: numba would ask for the sign of others.
     """
     lanes, place = len(states), np.uint64(at)
+    entries = np.empty(lanes, np.uint32)
     for i in range(0, count, lanes):
-        here, given = table[i : i + lanes], out[i : i + lanes]
-        for lane in range(min(lanes, count - i)):
-            state = states[lane]
-            entry = np.uint64(tables[np.uint64(here[lane]) << np.uint64(PROB_BITS) | state & np.uint64(PROB - 1)])
+        here, given, used = cell[i : i + lanes], out[i : i + lanes], min(lanes, count - i)
+        for lane in range(used):
+            table = np.uint64(here[lane]) & np.uint64(0xFF)
+            entries[lane] = tables[table << np.uint64(PROB_BITS) | states[lane] & np.uint64(PROB - 1)]
+        for lane in range(used):
+            entry = np.uint64(entries[lane])
             given[lane] = entry & np.uint64(0xFF)
-            state = ((entry >> np.uint64(8) & np.uint64(0xFFF)) + _ONE) * (state >> np.uint64(PROB_BITS))
-            state += entry >> np.uint64(20)
-            if state < np.uint64(_LOW):
-                state = state << np.uint64(16) | np.uint64(words[place])
-                place += _ONE
-            states[lane] = state
+            times = (entry >> np.uint64(8) & np.uint64(0xFFF)) + _ONE
+            states[lane] = times * (states[lane] >> np.uint64(PROB_BITS)) + (entry >> np.uint64(20))
+        for lane in range(used):
+            state, word = states[lane], np.uint64(words[place])
+            low = state < np.uint64(_LOW)
+            states[lane] = state << np.uint64(16) | word if low else state
+            place += np.uint64(low)
         if place > np.uint64(end):
             return _MALFORMED
     return np.int64(place)
@@ -344,44 +383,46 @@ def _decode(
     for lane in range(len(states)):
         if states[lane] < _LOW:
             return _MALFORMED
-    place, table = np.zeros(_CHUNK, np.int32), np.zeros(_CHUNK, np.uint8)
-    symbol, shift = np.empty(_CHUNK, np.uint8), np.full(_CHUNK, cells[0] >> 8, np.uint8)
-    token = np.empty(_CHUNK, np.uint64)
-    padded = np.zeros((len(raw) + _CHUNK * MAX_SHIFT // 8) // 8 + 2, np.uint64)
+    place, cell = np.zeros(_CHUNK, np.int32), np.full(_CHUNK, cells[0] & 0xFF00, np.uint16)
+    symbol = np.empty(_CHUNK, np.uint8)
+    token, near, value = np.empty(_CHUNK, np.uint64), np.zeros(_CHUNK, np.uint32), np.empty(_CHUNK, np.uint32)
+    padded = np.zeros((len(raw) + _CHUNK * MAX_SHIFT // 8) // 4 + 2, np.uint32)
     padded.view(np.uint8)[: len(raw)] = raw
     end = len(words) - len(states)
     at = taken = bit = 0
-    for start in range(0, len(out), _CHUNK):
-        count = min(_CHUNK, len(out) - start)
+    size = len(out) * 8 // width
+    for start in range(0, size, _CHUNK):
+        count = min(_CHUNK, size - start)
         if is_delta:
+            _load(base, start, count, width, near)
             _places(
-                base,
-                start,
+                near,
+                0,
                 count,
                 width,
                 is_float,
                 class_shift,
                 top_class,
                 columns,
-                column,
+                column + start,
                 row_scales,
                 column_scales,
                 place,
             )
             for k in range(count):
-                cell = cells[np.uint32(place[k])]
-                table[k], shift[k] = cell & 0xFF, cell >> 8
-        at = _symbols(states, table, symbol, count, tables, words, at, end)
+                cell[k] = cells[np.uint32(place[k])]
+        at = _symbols(states, cell, symbol, count, tables, words, at, end)
         if at < 0:
             return _MALFORMED
-        bit = _join(symbol, shift, count, padded, bit, token)
+        bit = _join(symbol, cell, count, padded, bit, token)
         if bit > 8 * len(raw):
             return _MALFORMED
         if escape < NO_ESCAPE:
-            taken = _add_escaped(symbol, shift, count, escape, escaped, taken, token)
+            taken = _add_escaped(symbol, cell, count, escape, escaped, taken, token)
             if taken < 0:
                 return _MALFORMED
-        _values(base[start : start + count], token, out[start : start + count], width, is_float, is_delta)
+        _values(near, token, count, width, is_float, is_delta, value)
+        _store(value, start, count, width, out)
     for lane in range(len(states)):
         if states[lane] != _LOW:
             return _MALFORMED
@@ -389,30 +430,35 @@ def _decode(
 
 
 @_compiled
-def _join(symbol: Array, shift: Array, count: int, raw: Array, bit: int, token: Array) -> int:
+def _join(symbol: Array, cell: Array, count: int, raw: Array, bit: int, token: Array) -> int:
     """Put raw bits, which begin with the given one, below symbols; where they end. There is room behind the last."""
-    at = np.uint64(bit)
+    word = np.uint64(bit) >> np.uint64(5)
+    rest, left = np.uint64(raw[word]) >> (np.uint64(bit) & np.uint64(31)), 32 - (bit & 31)
     for k in range(count):
-        n, inside = np.uint64(shift[k]), at & np.uint64(63)
-        word = at >> np.uint64(6)
-        low = raw[word] >> inside | raw[word + _ONE] << np.uint64(1) << (np.uint64(63) - inside)
-        token[k] = np.uint64(symbol[k]) << n | low & ((_ONE << n) - _ONE)
-        at += n
-    return np.int64(at)
+        n = np.uint64(cell[k]) >> np.uint64(8)
+        if left < 32:
+            word += _ONE
+            rest |= np.uint64(raw[word]) << np.uint64(left)
+            left += 32
+        token[k] = np.uint64(symbol[k]) << n | rest & ((_ONE << n) - _ONE)
+        rest >>= n
+        left -= np.int64(n)
+    return 32 * (np.int64(word) + 1) - left
 
 
 @_compiled
-def _add_escaped(symbol: Array, shift: Array, count: int, escape: int, escaped: Array, taken: int, token: Array) -> int:
+def _add_escaped(symbol: Array, cell: Array, count: int, escape: int, escaped: Array, taken: int, token: Array) -> int:
     """Add to tokens what is beyond the escape; how many were taken, or _MALFORMED."""
-    found = 0
-    for k in range(count):
-        found += symbol[k] == escape
-    for k in range(count if found else 0):
-        if symbol[k] == escape:
-            if taken == len(escaped):
-                return _MALFORMED
-            token[k] += np.uint64(escaped[taken]) << np.uint64(shift[k])
-            taken += 1
+    for first in range(0, count, _STEP):
+        here, found = symbol[first : first + _STEP], 0
+        for k in range(_STEP):
+            found += here[k] == escape
+        for k in range(first, min(first + _STEP, count) if found else first):
+            if symbol[k] == escape:
+                if taken == len(escaped):
+                    return _MALFORMED
+                token[k] += np.uint64(escaped[taken]) << np.uint64(cell[k] >> 8)
+                taken += 1
     return taken
 
 
