@@ -11,8 +11,11 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+import tukar.hub
 from tukar.database import Database, metadata
+from tukar.database.migrate import migrate
 
 _TABLES = (
     "tukar.objects.tables",
@@ -23,6 +26,30 @@ _TABLES = (
 )
 
 _MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrations_once() -> Iterator[None]:
+    """Run the migrations for the first new hub alone, and repeat for others what they made of an empty SQLite file.
+
+    Alembic takes half the time of many a test otherwise. Its own tests, and hubs in processes, do without this.
+    """
+    statements: list[str] = []
+
+    def quick(database: Database) -> None:
+        with database.write() as tx:
+            is_new = database.engine.dialect.name == "sqlite" and not sa.inspect(tx).get_table_names()
+            for statement in statements if is_new else ():
+                tx.exec_driver_sql(statement)
+        migrate(database)
+        if is_new and not statements:
+            with database.read() as tx:
+                dump = list(tx.connection.driver_connection.iterdump())
+            statements.extend(dump[1:-1])  # without the transaction around them
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tukar.hub, "migrate", quick)
+        yield
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ def measured(result: Search) -> dict[tuple[str, str], float]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["minilm-bf16", "minilm-indonesian"])
 def test_the_card_s_figures_are_measured_again(family: dict[str, Path], results: dict[str, Search], name: str) -> None:
     # Another CPU sums in another order, which may turn a near tie: one query of the smallest part.
@@ -46,12 +47,14 @@ def test_the_adapter_s_card_has_the_merged_child_s_figures(family: dict[str, Pat
     assert card_figures(family["minilm-indonesian-lora"]) == card_figures(family["minilm-indonesian"])
 
 
+@pytest.mark.slow
 def test_the_child_finds_more_than_its_base(results: dict[str, Search]) -> None:
     for source in SETS:
         gain = results["minilm-indonesian"].of(source).accuracy - results["minilm-bf16"].of(source).accuracy
         assert gain > 0.3, source
 
 
+@pytest.mark.slow
 def test_the_table_shows_queries_and_figures(results: dict[str, Search]) -> None:
     base, child = results["minilm-bf16"], results["minilm-indonesian"]
     text = table(base, child)

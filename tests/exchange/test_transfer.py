@@ -124,15 +124,29 @@ def test_what_may_not_be_admitted_travels_though_it_is_here(giver: Side, taker: 
     finish(giver, taker, MODEL)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
+CUTS = given(
     cuts=st.lists(st.integers(1, 9000), max_size=40),
     portion=st.sampled_from([1, 3000, 1 << 30]),
     at_once=st.sampled_from([2, 10_000]),
 )
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@CUTS
 def test_cuts_cost_little(giver: Side, make_side, cuts: list[int], portion: int, at_once: int) -> None:
+    cost_little(giver, make_side(), cuts, portion, at_once)
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@CUTS
+def test_many_cuts_cost_little(giver: Side, make_side, cuts: list[int], portion: int, at_once: int) -> None:
+    cost_little(giver, make_side(), cuts, portion, at_once)
+
+
+def cost_little(giver: Side, taker: Side, cuts: list[int], portion: int, at_once: int) -> None:
     """Whatever arrived before a cut does not come again, but for the table of the object that was under way."""
-    taker, line = make_side(), Line(giver.source(*FILES), list(cuts))
+    line = Line(giver.source(*FILES), list(cuts))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transfers, "PORTION", portion)
         patch.setattr(transfers, "OBJECTS_LIMIT", at_once)

@@ -93,13 +93,28 @@ def test_the_stored_form_is_kept(giver: Store, taker: Store, tmp_path: Path) -> 
     assert any(record.stored_size < record.size for record in before)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(cuts=st.lists(st.integers(1, 4000), max_size=30), reopen=st.booleans(), torn=st.integers(0, 700))
+CUTS = given(cuts=st.lists(st.integers(1, 4000), max_size=30), reopen=st.booleans(), torn=st.integers(0, 700))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@CUTS
 def test_a_cut_stream_goes_on_where_it_stopped(
     giver: Store, make_store, tmp_path_factory: pytest.TempPathFactory, cuts: list[int], reopen: bool, torn: int
 ) -> None:
+    goes_on(giver, make_store(), tmp_path_factory.mktemp("arrivals") / "in", cuts, reopen, torn)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@CUTS
+def test_a_cut_stream_goes_on_wherever_it_stopped(
+    giver: Store, make_store, tmp_path_factory: pytest.TempPathFactory, cuts: list[int], reopen: bool, torn: int
+) -> None:
+    goes_on(giver, make_store(), tmp_path_factory.mktemp("arrivals") / "in", cuts, reopen, torn)
+
+
+def goes_on(giver: Store, taker: Store, folder: Path, cuts: list[int], reopen: bool, torn: int) -> None:
     """Nothing that arrived comes again, but what a crash tore off the end."""
-    taker, folder = make_store(), tmp_path_factory.mktemp("arrivals") / "in"
     wanted = all_digests(giver)
     whole = sum(map(len, send(giver, wanted)))
     sent = 0

@@ -387,7 +387,9 @@ def _decode(
     symbol = np.empty(_CHUNK, np.uint8)
     token, near, value = np.empty(_CHUNK, np.uint64), np.zeros(_CHUNK, np.uint32), np.empty(_CHUNK, np.uint32)
     padded = np.zeros((len(raw) + _CHUNK * MAX_SHIFT // 8) // 4 + 2, np.uint32)
-    padded.view(np.uint8)[: len(raw)] = raw
+    room = padded.view(np.uint8)
+    for k in range(len(raw)):
+        room[k] = raw[k]
     end = len(words) - len(states)
     at = taken = bit = 0
     size = len(out) * 8 // width
@@ -623,16 +625,25 @@ def _count(
 
 
 @_compiled
-def _cost(histogram: Array) -> float:
-    """About the bits that a table takes in the meta, and those of what it codes."""
+def _cost(histogram: Array, other: Array) -> float:
+    """About the bits that a table takes in the meta, and those of what it codes, for the sum of two histograms.
+
+    By loops, here and below: numba takes seconds to compile a sum of arrays.
+    """
     total, coded, table = 0, 0.0, 20.0
     for s in range(256):
-        n = np.int64(histogram[s])
+        n = np.int64(histogram[s]) + np.int64(other[s])
         if n:
             total += n
             coded += n * np.log2(n)
             table += 5
     return total * np.log2(total) - coded + table if total else 0.0
+
+
+@_compiled
+def _add(histogram: Array, other: Array) -> None:
+    for s in range(256):
+        histogram[s] += np.int64(other[s])
 
 
 @_compiled
@@ -642,11 +653,11 @@ def _group(histograms: Array, most: int, after: Array) -> int:
     Those of a group are added up at the place of its first; ``after`` says where each group ends. Returns how many.
     """
     n = len(histograms)
-    costs, gains = np.empty(n, np.float64), np.empty(n, np.float64)
+    costs, gains, nothing = np.empty(n, np.float64), np.empty(n, np.float64), np.zeros(256, np.int64)
     for i in range(n):
-        costs[i], after[i] = _cost(histograms[i]), i + 1
+        costs[i], after[i] = _cost(histograms[i], nothing), i + 1
     for i in range(n - 1):
-        gains[i] = costs[i] + costs[i + 1] - _cost(histograms[i] + histograms[i + 1])
+        gains[i] = costs[i] + costs[i + 1] - _cost(histograms[i], histograms[i + 1])
     alive = n
     while alive > 1:
         best, before, last, i = 0, -1, -1, 0
@@ -657,13 +668,13 @@ def _group(histograms: Array, most: int, after: Array) -> int:
         if gains[best] <= 0 and alive <= most:
             break
         other = after[best]
-        histograms[best] += histograms[other]
-        costs[best], after[best] = _cost(histograms[best]), after[other]
+        _add(histograms[best], histograms[other])
+        costs[best], after[best] = _cost(histograms[best], nothing), after[other]
         if after[best] < n:
             right = after[best]
-            gains[best] = costs[best] + costs[right] - _cost(histograms[best] + histograms[right])
+            gains[best] = costs[best] + costs[right] - _cost(histograms[best], histograms[right])
         if before >= 0:
-            gains[before] = costs[before] + costs[best] - _cost(histograms[before] + histograms[best])
+            gains[before] = costs[before] + costs[best] - _cost(histograms[before], histograms[best])
         alive -= 1
     return alive
 
@@ -693,7 +704,7 @@ def _plan(
     bins = min(n, _MAX_OCCUPIED)
     work, after = np.zeros((bins, 256), np.int64), np.empty(bins, np.int64)
     for i in range(n):
-        work[i * bins // n] += histogram[occupied[order[i]]]
+        _add(work[i * bins // n], histogram[occupied[order[i]]])
     count = _group(work, most, after)
     label = np.full(places, -1, np.int64)
     number, stop = 0, after[0]
