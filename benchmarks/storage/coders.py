@@ -75,9 +75,8 @@ class Tensorwise:
 class Tukar(Tensorwise):
     """The codecs of Tukar, in blocks as in its store, with one of its kernels."""
 
-    def __init__(self, name: str, kernel: Kernel, is_slow: bool = False) -> None:
-        self.name, self._kernel, self.is_slow = name, kernel, is_slow
-        self.only = FEW if is_slow else None
+    def __init__(self, name: str, kernel: Kernel, only: Sequence[str] | None = None) -> None:
+        self.name, self._kernel, self.only = name, kernel, only
 
     def encode(self, tensor: Tensor) -> Stored:
         self.choose()
@@ -208,7 +207,7 @@ def own() -> list[Coder]:
     for wanted, kernel in zip((2, 1, 0), levels, strict=False):
         if kernel.level == wanted:
             found.append(Tukar(_tukar(kernel), kernel))
-    found.append(Tukar(f"{TUKAR}, numba", Reference(), is_slow=True))
+    found.append(Tukar(f"{TUKAR}, numba", Reference(), FEW))
     return [*found, Xor(BITX), Xor(BITX_BLOCKS, BLOCK_SIZE), Zstd(), ZstdDictionary()]
 
 

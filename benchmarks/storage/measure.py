@@ -116,7 +116,7 @@ def _note(coder: Coder, measured: Sequence[Measured], scope: str, result: Result
     result.stored[scope] = sum(_size(tensor, stored) for tensor, stored, _ in measured)
     _best(result.encode, scope, sum(seconds for _, _, seconds in measured))
     _best(result.decode, scope, sum(_timed(coder.decode(stored, tensor.known)) for tensor, stored, _ in measured))
-    if isinstance(coder, Tukar) and not coder.is_slow:
+    if isinstance(coder, Tukar):
         _best(result.decode_by_two, scope, _by_two(coder, measured))
     if is_first:
         result.exact &= all(_is_exact(coder, stored, tensor) for tensor, stored, _ in measured)
