@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src/tukar/codecs/context/kernel.c"
@@ -82,29 +82,32 @@ def damaged(data: bytes, some: random.Random) -> bytes:
     return bytes(made)
 
 
-def attempt(stream: Stream, some: random.Random) -> str:
-    """Decode one damaged stream; what came of it."""
+def altered(stream: Stream, some: random.Random) -> Stream:
+    """Another stream, which decoders have to expect."""
+    what = some.randrange(10)
+    if what < 4:
+        return replace(stream, block=damaged(stream.block, some))
+    if what < 8:
+        return replace(stream, meta=damaged(stream.meta, some))
+    if what == 8:
+        size = max(0, stream.size + some.choice((-8, -1, 1, 4, 8, 1 << 16)))
+        return replace(stream, size=size, base=(stream.base * 3)[:size])
+    start = some.choice((0, 1, 4, stream.size, 1 << 20, 1 << 40))
+    return replace(stream, start=start, base=some.randbytes(len(stream.base)))
+
+
+def decoded(stream: Stream) -> bytes | None:
+    """What comes of it; None if it is Corrupt."""
     from tukar import codecs
     from tukar.errors import Corrupt
 
-    meta, block, start, size, base = stream.meta, stream.block, stream.start, stream.size, stream.base
-    what = some.randrange(10)
-    if what < 4:
-        block = damaged(block, some)
-    elif what < 8:
-        meta = damaged(meta, some)
-    elif what == 8:
-        size = max(0, size + some.choice((-8, -1, 1, 4, 8, 1 << 16)))
-        base = (base * 3)[:size] if base else b""
-    else:
-        start = some.choice((0, 1, 4, size, 1 << 20, 1 << 40))
-        base = some.randbytes(len(base))
+    bases = [stream.base] if stream.base else []
     try:
-        raw = codecs.codec(stream.codec).decode(meta, block, start, size, [base] if base else [])
+        raw = codecs.codec(stream.codec).decode(stream.meta, stream.block, stream.start, stream.size, bases)
     except Corrupt:
-        return "corrupt"
-    assert len(raw) == size
-    return "decoded"
+        return None
+    assert len(raw) == stream.size
+    return bytes(raw)
 
 
 def run(inputs: int, seed: int) -> Counter[str]:
@@ -123,7 +126,7 @@ def run(inputs: int, seed: int) -> Counter[str]:
         some = random.Random(f"{seed}:{number}")
         signal.alarm(5)
         try:
-            counts[attempt(some.choice(known), some)] += 1
+            counts["corrupt" if decoded(altered(some.choice(known), some)) is None else "decoded"] += 1
         except BaseException:
             print(f"seed {seed}, input {number}", flush=True)
             raise

@@ -35,7 +35,9 @@ _LOW_BITS: Final = 2  # bits of the expected size of a token: what is above them
 _TABLES: Final = 16
 _ROWS: Final = (-32, 31)  # scales, in steps from the mean; beyond there is nothing to gain
 _COLUMNS: Final = (-16, 15)
-_MOST_COLUMNS: Final = 1 << 16
+_COLUMN_COUNTS: Final = range(32, (1 << 16) + 1)  # of fewer, a scale for each row would say more than the row
+_MOST_ROWS: Final = 1 << 20  # what is held of each row takes up to 17 bytes
+_STRIDE: Final = 1 << 12  # elements that are measured together where there are no rows
 _SCALED: Final = 1 << 14  # elements below which scales take more than they save
 
 
@@ -88,14 +90,14 @@ class _DeltaFit:
     def fit(self) -> Fit:
         size = self.tensor.data.size * 8 // self.kind.width
         columns, top_class = self._columns(size), self._top_class()
-        rows, by_column = self._measured(size, columns or size, top_class)
+        rows, by_column = self._measured(size, columns or _STRIDE, top_class)
         mean = rows.sum() / max(size, 1) or 2.0**-40
         row_scales: Array | None = None
         column_scales: Array | None = None
         middle, scales = 0, 1
         if columns:
-            row_scales, lowest_row = _scales(rows / columns / mean, _ROWS)
-            column_scales, lowest_column = _scales(by_column * columns / size / mean, _COLUMNS)
+            row_scales, lowest_row = _scales(rows, columns * mean, _ROWS)
+            column_scales, lowest_column = _scales(by_column, size / columns * mean, _COLUMNS)
             middle, scales = -(lowest_row + lowest_column), int(row_scales.max()) + int(column_scales.max()) + 1
         offset = round(STEPS * (1 + np.log2(mean) - _LOW_BITS)) - middle
         offset, most = max(-(1 << 15), min(offset, (1 << 15) - 1)), min(MAX_SHIFT, self.kind.width - 1)
@@ -108,10 +110,15 @@ class _DeltaFit:
         return _with_scales(meta, plan.codings, row_scales, column_scales)
 
     def _columns(self, size: int) -> int:
-        shape = self.tensor.shape
-        if len(shape) < 2 or size < _SCALED or not 1 < shape[-1] <= _MOST_COLUMNS or size % shape[-1]:
+        """Elements of a row: of the last axis, and of those before it where that is short, as in convolutions."""
+        columns = 1
+        for length in reversed(self.tensor.shape[1:]):
+            columns *= length
+            if columns >= _COLUMN_COUNTS.start:
+                break
+        if size < _SCALED or columns not in _COLUMN_COUNTS or size % columns or size // columns > _MOST_ROWS:
             return 0
-        return shape[-1]
+        return columns
 
     def _top_class(self) -> int:
         if not self.kind.is_float:
@@ -129,7 +136,7 @@ class _DeltaFit:
             start += len(values)
 
     def _measured(self, size: int, columns: int, top_class: int) -> tuple[Array, Array]:
-        rows, by_column = np.zeros(-(-size // max(columns, 1)), np.float64), np.zeros(columns, np.float32)
+        rows, by_column = np.zeros(-(-size // columns), np.float64), np.zeros(columns, np.float32)
         for base, values, start in self._pairs():
             model = Model(self.kind, True, top_class, 1, _UNSCALED, columns, start)
             kernels.kernel().measure(base, values, model, rows, by_column)
@@ -142,10 +149,16 @@ class _DeltaFit:
         return kernels.kernel().plan(histogram, scales, _TABLES)
 
 
-def _scales(relative: Array, bounds: tuple[int, int]) -> tuple[Array, int]:
-    """Means relative to that of all, as steps from the lowest, and the lowest."""
-    steps = np.round(STEPS * np.log2(relative + 2.0**-40)).clip(*bounds).astype(int)
-    return (steps - steps.min()).astype(np.uint8), int(steps.min())
+def _scales(sums: Array, usual: float, bounds: tuple[int, int]) -> tuple[Array, int]:
+    """Sums by what they would be if all were alike, as steps from the lowest, and the lowest. In their place."""
+    sums /= usual
+    sums += 2.0**-40
+    np.log2(sums, out=sums)
+    sums *= STEPS
+    np.round(sums, out=sums).clip(*bounds, out=sums)
+    lowest = int(sums.min())
+    sums -= lowest
+    return sums.astype(np.uint8), lowest
 
 
 def _shifts(offset: int, most: int) -> Array:

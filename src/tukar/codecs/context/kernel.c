@@ -487,7 +487,7 @@ JOIN256(uint32_t, 32, _mm256_loadu_si256((const __m256i *)(base + i)), _mm256_st
 typedef struct {
     const uint8_t *raw;
     uint64_t bits, limit;
-    uint8_t tail[2 * MAX_RAW + PAD];
+    uint8_t tail[2 * MAX_RAW + 2 * PAD];
     int is_tail;
 } Bits;
 
@@ -547,7 +547,8 @@ static int decode_##W(const T *base, T *out, size_t n, const Model *m, const Par
         if (m->escape != NO_ESCAPE && escapes_##W(from, to, symbol, shift, count, m, &escaped, end)) return MALFORMED; \
     } \
     for (int l = 0; l < m->lanes; l++) if (x[l] != LOW) return MALFORMED; \
-    return w.at == w.end && escaped == end && b.bits <= b.limit && b.limit - b.bits < 8 ? 0 : MALFORMED; \
+    if (w.at != w.end || escaped != end || b.bits > b.limit || b.limit - b.bits >= 8) return MALFORMED; \
+    return b.bits & 7 && b.raw[b.bits >> 3] >> (b.bits & 7) ? MALFORMED : 0; \
 }
 DECODE(uint8_t, 8, 0)
 DECODE(uint16_t, 16, JOIN_FAST(16))
@@ -886,6 +887,12 @@ static uint32_t read_bits(Reader *r, uint32_t n) { /* at most 24 */
     return v;
 }
 
+/* What fills the last byte before something that begins with one of its own. */
+static void skip_fill(Reader *r) {
+    if (r->bits) r->is_bad = 1;
+    r->bits = 0, r->filled = 0;
+}
+
 /* Exponential Golomb code of the first order. */
 static uint32_t read_number(Reader *r) {
     uint32_t ones = 0;
@@ -945,19 +952,21 @@ EXPORT int tukar_open(const uint8_t *data, uint64_t size, const int32_t *header,
     for (int level = 0; level < LEVELS; level++)
         for (int scale = 0; scale < ROW; scale++) {
             int l = level < levels ? level : levels - 1, s = scale < first ? first : scale > last ? last : scale;
-            int shift = s + 2 * level + offset;
+            int shift = scale + 2 * level + offset;
             shift = shift < 0 ? 0 : shift / 2;
             cells[level * ROW + scale] = (uint16_t)((cells[l * ROW + s] & 0xFF) | (shift < most ? shift : most) << 8);
         }
     for (int t = 0; t < count && !r.is_bad; t++) read_table(&r, tables + (size_t)t * PROB);
     if (columns && !r.is_bad) {
         uint32_t column_table[PROB];
-        r.bits = 0, r.filled = 0; /* each begins with a byte of its own */
+        skip_fill(&r);
         read_table(&r, row_table);
-        r.bits = 0, r.filled = 0;
+        skip_fill(&r);
         if (!r.is_bad) read_table(&r, column_table);
+        skip_fill(&r);
         if (!r.is_bad) return tukar_read_scales(r.at, (uint64_t)(r.end - r.at), column_table, column_scales, columns);
     }
+    skip_fill(&r);
     return r.is_bad || r.at != r.end ? MALFORMED : 0;
 }
 

@@ -79,7 +79,8 @@ def opened(meta: bytes) -> Opened:
         raise Corrupt("the meta of a context coding has cells out of bounds")
     if most > min(MAX_SHIFT, kind.width) or columns > MAX_COLUMNS or (columns and not is_delta):
         raise Corrupt("the meta of a context coding is out of bounds")
-    if not is_delta and (most % 8 or (count, levels, first, last) != (1, 1, 0, 0)):
+    fixed = (1, 1, 0, 0, 2 * (kind.width - 8), kind.width - 8)
+    if not is_delta and (count, levels, first, last, offset, most) != fixed:
         raise Corrupt("the meta of a plain context coding is out of bounds")
     plan = Plan(b"", count, levels, first, last)
     tables = kernels.kernel().open(meta[_HEADER.size :], plan, columns, offset, most)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes as c
 import threading
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import numpy as np
 
@@ -109,7 +109,7 @@ class Native:
 
     def decode(self, base: Array | None, size: int, model: Model, parts: Parts) -> memoryview:
         """As ``Kernel``."""
-        out = np.empty(size, model.kind.dtype)
+        base, out = _aligned(base), np.empty(size, model.kind.dtype)
         words, raw, escaped = (np.frombuffer(part, np.uint8) for part in (parts.words, parts.raw, parts.escaped))
         given = _Parts(
             words=_at(words),
@@ -125,7 +125,7 @@ class Native:
 
     def encode(self, base: Array | None, values: Array, model: Model, codings: Array) -> Parts:
         """As ``Kernel``."""
-        size = len(values)
+        base, values, size = _aligned(base), _aligned(values), len(values)
         words, raw, escaped, scratch = self._scratch.room(size, values.itemsize)
         made = _Parts(
             words=_at(words),
@@ -149,12 +149,12 @@ class Native:
 
     def measure(self, base: Array, values: Array, model: Model, rows: Array, columns: Array) -> None:
         """As ``Kernel``."""
-        given = self._model(model)
+        base, values, given = _aligned(base), _aligned(values), self._model(model)
         self._library.tukar_measure(_at(base), _at(values), len(values), c.byref(given), _at(rows), _at(columns))
 
     def count(self, base: Array | None, values: Array, model: Model, scales: int, histogram: Array) -> None:
         """As ``Kernel``."""
-        given = self._model(model)
+        base, values, given = _aligned(base), _aligned(values), self._model(model)
         self._library.tukar_count(_at(base), _at(values), len(values), c.byref(given), scales, _at(histogram))
 
     def plan(self, histogram: Array, scales: int, most: int) -> Plan:
@@ -218,6 +218,15 @@ class _Scratch(threading.local):
         if not self.arrays or any(len(array) < need for array, need in zip(self.arrays, needs, strict=True)):
             self.arrays = tuple(np.empty(need, np.uint8) for need in needs)
         return self.arrays
+
+
+@overload
+def _aligned(array: Array) -> Array: ...
+@overload
+def _aligned(array: Array | None) -> Array | None: ...
+def _aligned(array: Array | None) -> Array | None:
+    """The same at an address that C may read its elements from: what is cut out of other bytes may begin anywhere."""
+    return array if array is None or array.flags.aligned else array.copy()
 
 
 def _at(array: Array | None) -> int | None:

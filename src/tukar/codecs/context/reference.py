@@ -69,6 +69,8 @@ class Reference:
         if len(data) < 4 or len(data) % 2:
             raise _malformed()
         state = np.frombuffer(data, "<u4", 1).astype(np.uint64)
+        if state[0] < _LOW:
+            raise _malformed()
         end = len(data) // 2 - 2
         zeros = np.zeros(count, np.uint16)
         used = _symbols(state, zeros, scales, count, table, _padded(memoryview(data)[4:], 1), 0, end)
@@ -428,6 +430,8 @@ def _decode(
     for lane in range(len(states)):
         if states[lane] != _LOW:
             return _MALFORMED
+    if bit & 7 and raw[bit >> 3] >> (bit & 7):
+        return _MALFORMED
     return 0 if at == end and (bit + 7) // 8 == len(raw) and taken == len(escaped) else _MALFORMED
 
 
@@ -834,6 +838,14 @@ def _read(data: Array, r: Array, n: int) -> int:
 
 
 @_compiled
+def _skip_fill(r: Array) -> None:
+    """Skip what fills the last byte before something that begins with one of its own."""
+    if r[0]:
+        r[3] = 1
+    r[0] = r[1] = 0
+
+
+@_compiled
 def _read_number(data: Array, r: Array) -> int:
     ones = 0
     while _read(data, r, 1):
@@ -905,9 +917,10 @@ def _open(
         if r[3]:
             return _MALFORMED
     if columns:
-        r[0] = r[1] = 0  # each begins with a byte of its own
+        _skip_fill(r)
         _read_table(data, r, row_table)
-        r[0] = r[1] = 0
+        _skip_fill(r)
         if not r[3]:
             _read_table(data, r, column_table)
+    _skip_fill(r)
     return _MALFORMED if r[3] else r[2]
