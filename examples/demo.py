@@ -4,11 +4,12 @@ python examples/demo.py            # publish, ask, swap, pull back, verify, use;
 python examples/demo.py --serve    # the same, then serve both hubs until Ctrl-C
 
 It starts two hubs on loopback. *bahan* (Indonesian: material) has the base model, *bengkel* (workshop) the child that
-was made from it; each publishes with the stock ``hf upload``. bahan asks for a model, bengkel offers the child for the
-base, bahan accepts, and both sign the receipt. Then everything is pulled back with ``snapshot_download``, what was
-swapped from the hub that got it; every file's sha256 is compared, and base and child find English sentences for
-Indonesian ones. The stock client is the one that pip installs; all it is told is HF_ENDPOINT, HF_TOKEN and a cache of
-its own. What an earlier run did is found, not done again.
+was made from it; each publishes with the stock ``hf upload``. bahan asks for a model, bengkel offers the child for
+the base, bahan accepts, and both sign the receipt. Both hubs store what they have as differences to relatives, as
+they do by themselves after a while. Then everything is pulled back with ``snapshot_download``, what was swapped from
+the hub that got it; every file's sha256 is compared, and base and child find English sentences for Indonesian ones.
+The stock client is the one that pip installs; all it is told is HF_ENDPOINT, HF_TOKEN and a cache of its own. What an
+earlier run did is found, not done again.
 """
 
 from __future__ import annotations
@@ -177,6 +178,19 @@ def wire(ended: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def encode_anew(hubs: Sequence[Hub]) -> str:
+    """Store tensors as differences, now and not within minutes; what the files of each hub take then."""
+    rule = f"  {'─' * 79}"
+    lines = [f"  {'all models of':34}{'files':>11}{'stored':>15}{'saved':>11}", rule]
+    for hub in hubs:
+        with step(f"{hub.name}: tukar repack --wait"):
+            hub.tukar("repack", "--wait")
+        taken = fields(hub.tukar("stats"))
+        raw, stored = taken["raw_bytes"], taken["stored_bytes"]
+        lines.append(f"  {hub.name:34}{size(raw):>11}{size(stored):>15}{1 - stored / raw:>11.0%}")
+    return "\n".join(lines)
+
+
 def demo(material: Hub, workshop: Hub, folder: Path) -> bool:
     """The whole of it; whether everything that was pulled equals what was published."""
     # Where other work goes on, two threads of OpenBLAS spend their time waiting for each other. Read when NumPy loads.
@@ -198,13 +212,14 @@ def demo(material: Hub, workshop: Hub, folder: Path) -> bool:
     meet(*hubs)
     ended = swap(material, workshop, HERE / "family" / "heldout.tsv")
     good = verify(hubs, folder / "receipts")
+    saved = encode_anew(hubs)
     shutil.rmtree(folder / "pulled", ignore_errors=True)
     rows: list[Row] = []
     pulled: dict[str, Path] = {}
     for hub, names in ((material, ("minilm", GIVEN)), (workshop, ("minilm-indonesian-lora", TAKEN))):
         came, where = pull(Client(hub, folder / "pulled" / hub.name), names, family, notes, pushed)
         rows, pulled = rows + came, pulled | where
-    print(f"\n{table(rows)}\n\n{wire(ended)}\n")
+    print(f"\n{table(rows)}\n\n{wire(ended)}\n\n{saved}\n")
     pairs = heldout.read()
     with step("use what was pulled: find English sentences for Indonesian ones"):
         results = [use_model.search(pulled[name], pairs) for name in ("minilm", GIVEN)]
