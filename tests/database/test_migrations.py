@@ -119,6 +119,48 @@ def test_rows_of_the_first_schema_stay(empty: Database):
         assert tx.execute(sa.select(tukar.objects.tables.packs)).all() == [("ab", "live", 7, 5, 3.0, False, None)]
 
 
+def test_objects_and_what_refers_to_them_stay(empty: Database):
+    with empty.write() as tx:
+        _upgrade(tx, "0007")
+        tx.exec_driver_sql("INSERT INTO packs (id, state, size, content, changed_at) VALUES ('ab', 'live', 7, 5, 3.0)")
+        columns = '(id, digest, kind, size, pack_id, "offset", stored_size, codec, block_size, meta, blocks)'
+        for number in (3, 8):
+            row = {"id": number, "digest": bytes([number]) * 32}
+            values = "(:id, :digest, 0, 9, 'ab', 4, 9, 1, 1024, :digest, :digest)"
+            tx.execute(sa.text(f"INSERT INTO objects {columns} VALUES {values}"), row)
+        columns = "(id, sha256, size, format, manifest_id, created_at)"
+        tx.exec_driver_sql(f"INSERT INTO files {columns} VALUES (1, 'cd', 9, 'raw', 8, 3.0)")
+        tx.exec_driver_sql("INSERT INTO parts (file_id, position, start, length, object_id) VALUES (1, 0, 0, 9, 3)")
+        tx.exec_driver_sql("INSERT INTO damages (object_id, found_at) VALUES (3, 5.0)")
+    migrate(empty)
+    tables = tukar.objects.tables
+    with empty.read() as tx:
+        found = tx.execute(sa.select(tables.objects).order_by(tables.objects.c.id)).all()
+        assert tx.execute(sa.select(tables.damages)).all() == [(3, 5.0)]
+        assert tx.execute(sa.select(tables.parts)).all() == [(1, 0, 0, 9, 3)]
+        assert tx.scalar(sa.select(tables.files.c.manifest_id)) == 8
+    digests = [bytes([number]) * 32 for number in (3, 8)]
+    row = (0, 9, "ab", 4, 9, 1, 1024)
+    assert found == [(digest[0], digest, *row, digest, digest, None, 0) for digest in digests]
+    assert empty.faults() == []
+    assert not {name for name in _names(empty) if name.startswith("kept")}
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_no_id_of_an_object_is_given_twice(empty: Database):
+    with empty.write() as tx:
+        _upgrade(tx, "0007")
+        tx.exec_driver_sql("INSERT INTO packs (id, state, size, content, changed_at) VALUES ('ab', 'live', 7, 5, 3.0)")
+        columns = '(id, digest, kind, size, pack_id, "offset", stored_size, codec, block_size, meta, blocks)'
+        tx.exec_driver_sql(f"INSERT INTO objects {columns} VALUES (8, x'08', 0, 9, 'ab', 4, 9, 1, 1024, x'', x'')")
+    migrate(empty)
+    with empty.write() as tx:
+        tx.exec_driver_sql("DELETE FROM objects")
+        columns = columns.replace("id, ", "", 1)
+        tx.exec_driver_sql(f"INSERT INTO objects {columns} VALUES (x'09', 0, 9, 'ab', 4, 9, 1, 1024, x'', x'')")
+        assert tx.exec_driver_sql("SELECT id FROM objects").scalar_one() == 9
+
+
 ONE, OTHER = SigningKey.generate(), SigningKey.generate()
 ITEM = made_item("Far/Base", {"README.md": b"x"})
 

@@ -18,7 +18,7 @@ from tukar.objects.freed import FreedMeanwhile
 from tukar.objects.packs import key
 from tukar.objects.rebuild import rebuild_index
 from tukar.objects.repack import Repacked, Repacker
-from tukar.objects.tables import bases, files, objects, packs
+from tukar.objects.tables import bases, files, objects, packs, parts, sketches
 from tukar.storage.folder import FolderStorage
 from tukar.storage.memory import MemoryStorage
 from tukar.testing.relations import Shapes, fresh, stored, tuned
@@ -122,6 +122,64 @@ def test_a_parent_that_is_freed_meanwhile_is_done_without(store: Store) -> None:
     assert store.check() == []
     store.collect(NOW + 2)
     assert set(store.states().values()) == {"live"}
+
+
+def test_who_gets_the_id_of_what_was_freed_meanwhile_stays_what_it_is(store: Store) -> None:
+    """SQLite gives no id twice by itself; a database that was put together otherwise may."""
+    base, gone, child, *_ = family(SMALL)
+    store.land(base)
+    repack(store)
+    store.land(gone)
+
+    def replace() -> None:
+        store.roots.discard(sha256_of(gone))
+        store.collect(NOW + 1)
+        with store.database.write() as tx:
+            tx.execute(sa.text("UPDATE sqlite_sequence SET seq = 0 WHERE name = 'objects'"))
+        store.land(child)
+
+    before = ids_of(store, gone)
+    repack(store, on_progress=on_first(replace), threads=1)
+    assert ids_of(store, child) == before
+    assert store.read(sha256_of(child)) == child
+    assert store.check() == []
+    repack(store)
+    assert differences(store) == 2
+    assert store.read(sha256_of(child)) == child
+
+
+def ids_of(store: Store, content: bytes) -> list[int]:
+    query = sa.select(parts.c.object_id).join_from(parts, files).where(files.c.sha256 == sha256_of(content))
+    return [row.object_id for row in store.rows(query.order_by(parts.c.position))]
+
+
+def test_the_id_of_what_was_freed_is_not_given_to_another(store: Store) -> None:
+    first, other, *_ = family(SMALL)
+    store.land(first)
+    before = ids_of(store, first)
+    store.roots.clear()
+    store.collect(NOW)
+    store.land(other)
+    assert min(ids_of(store, other)) > max(before)
+
+
+def test_a_sketch_of_something_else_does_no_harm(store: Store) -> None:
+    base, child, *_ = family(SMALL)
+    store.land(base)
+    repack(store)
+    with store.database.write() as tx:
+        rows = tx.execute(sa.select(sketches).order_by(sketches.c.object_id)).all()
+        tx.execute(sketches.delete())
+        owners = [rows[-1].object_id, *(row.object_id for row in rows[:-1])]
+        tx.execute(
+            sketches.insert(),
+            [{**row._mapping, "object_id": owner} for owner, row in zip(owners, rows, strict=True)],
+        )
+    store.land(child)
+    repack(store)
+    assert store.read(sha256_of(child)) == child
+    assert store.check() == []
+    assert store.count(sketches) == 4
 
 
 def test_a_run_that_takes_days_is_not_taken_for_abandoned(store: Store) -> None:

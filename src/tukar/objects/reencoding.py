@@ -14,7 +14,7 @@ from tukar.codecs.base import Codec, TensorView
 from tukar.codecs.context import Coded, Delta
 from tukar.codecs.context.elements import BY_CODE
 from tukar.database import Database
-from tukar.errors import Corrupt
+from tukar.errors import Corrupt, Invalid
 from tukar.objects import index
 from tukar.objects.cache import BlockCache
 from tukar.objects.encoding import BLOCK_SIZE, Base, Encoding
@@ -27,7 +27,7 @@ from tukar.objects.sketches import Relative, Sketch, sketch
 from tukar.objects.sources import BytesSource, SliceSource
 from tukar.objects.tables import objects
 from tukar.storage.base import Storage
-from tukar.types import ByteSource, TensorInfo
+from tukar.types import ByteSource, Digest, TensorInfo
 
 _WORTH: Final = 0.98  # of the bytes as they are: below, encoding anew pays
 _RELATIVES: Final = 2  # that are tried
@@ -91,7 +91,8 @@ class Preparing:
         is_held = tensor.location.record.size <= _HELD
         try:
             with self._room.taken(_TIMES * tensor.location.record.size if is_held else _CACHE):
-                _, data = self._source(tensor.id, hold=is_held)
+                stored = tensor.location.record
+                _, data = self._source(tensor.id, stored.size, stored.digest, hold=is_held)
                 view = TensorView(data, tensor.info.dtype, tensor.info.shape)
                 made = sketch(view)
                 if made is None:
@@ -100,7 +101,7 @@ class Preparing:
                 if is_held:
                     return Prepared(tensor, made, blocks=_shortest(tensor, view, ways))
                 return Prepared(tensor, made, view=view, way=_promising(tensor, view, ways))
-        except (FreedMeanwhile, Corrupt):
+        except (FreedMeanwhile, Corrupt, Invalid):
             return Prepared(tensor, made)
 
     def note(self, tensor: Tensor, made: Sketch, depth: int) -> None:
@@ -111,27 +112,34 @@ class Preparing:
     def _ways(self, tensor: Tensor, made: Sketch, *, hold: bool) -> list[Way]:
         near = self._relatives.nearest(tensor.id, made, _RELATIVES)
         near = [each for each in near if each.bits <= near[0].bits + _ALIKE]
-        ways = [way for each in near if (way := self._difference(each, hold=hold)) is not None]
+        ways = [way for each in near if (way := self._difference(each, made.size, hold=hold)) is not None]
         if not ways or near[0].bits > _CLEAR * BY_CODE[made.kind].width:
             ways.append(Way(Coded()))
         return ways
 
-    def _difference(self, relative: Relative, *, hold: bool) -> Way | None:
+    def _difference(self, relative: Relative, size: int, *, hold: bool) -> Way | None:
         try:
-            record, data = self._source(relative.owner, hold=hold)
+            record, data = self._source(relative.owner, size, hold=hold)
         except FreedMeanwhile:
             return None
         depth = max(record.depth, self._depths.get(relative.owner, 0))
         return Way(Delta(), (Base(record.digest, depth, data),)) if depth < DEPTH else None
 
-    def _source(self, object_id: int, *, hold: bool) -> tuple[Record, ByteSource]:
-        """A stored object, to be read wherever it is. FreedMeanwhile if it is not here any more."""
+    def _source(
+        self, object_id: int, size: int, digest: Digest | None = None, *, hold: bool
+    ) -> tuple[Record, ByteSource]:
+        """A stored object, to be read wherever it is; FreedMeanwhile if it is not here any more.
+
+        If its digest is not known, it is the one that the row has when it is looked at first.
+        """
 
         def locate() -> Location:
+            nonlocal digest
             with self._database.read() as tx:
                 row = tx.execute(sa.select(objects).where(objects.c.id == object_id)).one_or_none()
-                if row is None:
+                if row is None or row.size != size or digest not in (None, row.digest):
                     raise FreedMeanwhile
+                digest = Digest(row.digest)
                 return index.with_bases(tx, [location_of(row)])[0]
 
         source = ObjectSource(self._blocks, locate)

@@ -109,7 +109,9 @@ def move_objects(tx: Transaction, copied: Iterable[tuple[Location, Record]], to_
 
 
 def supersede(tx: Transaction, object_id: int, old: Location, new: Location, now: float) -> bool:
-    """An object was encoded anew: from now on it is there. Returns False if others did so before, or a base has gone.
+    """An object was encoded anew: from now on it is there.
+
+    Returns False if others did so before, if a base has gone, or if the row is not that object's any more.
 
     The bytes where it was, or where it was copied meanwhile, stay until the pack is compacted.
     """
@@ -121,8 +123,9 @@ def supersede(tx: Transaction, object_id: int, old: Location, new: Location, now
     user = sa.select(objects.c.id).join_from(bases, objects, objects.c.id == bases.c.object_id)
     if tx.execute(user.where(bases.c.base_id == object_id, objects.c.depth <= record.depth)).first() is not None:
         return False
+    ours = (objects.c.id == object_id) & (objects.c.digest == bytes(old.record.digest))
     form = sa.select(objects.c.pack_id, objects.c.codec, objects.c.stored_size, objects.c.depth)
-    here = tx.execute(form.where(objects.c.id == object_id)).one_or_none()
+    here = tx.execute(form.where(ours)).one_or_none()
     if here is None or here[1:] != (old.record.codec, old.record.stored_size, old.record.depth):
         return False
     tx.execute(objects.update().where(objects.c.id == object_id).values(object_row(new.pack_id, record)))

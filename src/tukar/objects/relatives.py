@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tukar.codecs.context.elements import BY_CODE
 from tukar.database import Database, Transaction
-from tukar.objects.index import batches
+from tukar.objects.index import batches, locate_ids
 from tukar.objects.sketches import Relative, Shelf, Sketch
 from tukar.objects.tables import bases, damages, objects, sketches
 from tukar.types import Digest
@@ -86,15 +86,16 @@ def most_depth(tx: Transaction, object_id: int) -> int:
     return DEPTH if least is None else int(least) - 1
 
 
-def store(tx: Transaction, made: dict[int, Sketch]) -> None:
-    """Keep sketches, by the row ids of objects that have none yet; those that are not there any more are left out."""
+def store(tx: Transaction, made: Mapping[Digest, Sketch]) -> None:
+    """Keep the sketches of objects that have none yet; of those that are not here any more there is none to keep."""
     for batch in batches(made):
-        here = set(tx.execute(sa.select(objects.c.id).where(objects.c.id.in_(batch))).scalars())
-        here -= set(tx.execute(sa.select(sketches.c.object_id).where(sketches.c.object_id.in_(batch))).scalars())
+        ids = locate_ids(tx, batch)
+        known = sa.select(sketches.c.object_id).where(sketches.c.object_id.in_(ids.values()))
+        sketched = set(tx.execute(known).scalars())
+        new = [(object_id, made[digest]) for digest, object_id in ids.items() if object_id not in sketched]
         rows = [
             {"object_id": each, "kind": s.kind, "size": s.size, "orders": s.orders, "sample": s.sample}
-            for each, s in made.items()
-            if each in here
+            for each, s in new
         ]
         if rows:
             tx.execute(sketches.insert(), rows)

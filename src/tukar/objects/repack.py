@@ -25,7 +25,7 @@ import sqlalchemy as sa
 
 from tukar import formats
 from tukar.database import Database, Transaction
-from tukar.errors import Corrupt, TukarError, Unavailable
+from tukar.errors import Corrupt, Invalid, TukarError, Unavailable
 from tukar.objects import cutting, index, registration, relatives
 from tukar.objects.cache import BlockCache
 from tukar.objects.damage import damaged_files
@@ -41,6 +41,7 @@ from tukar.objects.tables import damages, files, objects, parts, sketches
 from tukar.objects.workers import CORES, Workers
 from tukar.objects.writing import PackWriter
 from tukar.storage.base import Storage
+from tukar.types import Digest
 
 PACK_SIZE: Final = 128 << 20
 THREADS: Final = min(CORES, 4)  # each holds what it has encoded until it is written
@@ -179,7 +180,7 @@ class _Batch:
     preparing: Preparing
     workers: Workers
     _moved: list[tuple[Tensor, Record]] = field(default_factory=list)
-    _sketches: dict[int, Sketch] = field(default_factory=dict)
+    _sketches: dict[Digest, Sketch] = field(default_factory=dict)
     _pack: PackWriter | None = None
 
     def take(self, tensors: list[Tensor]) -> list[Tensor]:
@@ -212,13 +213,13 @@ class _Batch:
                 codec, bases = prepared.way.codec, prepared.way.bases
                 digest = tensor.location.record.digest
                 record = self._open(stack).add(digest, CONTENT, codec, prepared.view, BLOCK_SIZE, bases)
-        except (FreedMeanwhile, Corrupt) as error:
+        except (FreedMeanwhile, Corrupt, Invalid) as error:
             if self._pack is not None and not self._pack.is_whole:
                 raise _Unreadable(tensor) from error
         if record is not None:
             self._moved.append((tensor, record))
         if prepared.sketch is not None:
-            self._sketches[tensor.id] = prepared.sketch
+            self._sketches[tensor.location.record.digest] = prepared.sketch
             depth = tensor.location.record.depth if record is None else record.depth
             self.preparing.note(tensor, prepared.sketch, depth)
 

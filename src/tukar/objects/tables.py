@@ -49,6 +49,8 @@ objects = Table(
     Column("blocks", LargeBinary, nullable=False, comment="the block table, as in the pack's footer"),
     Column("bases", LargeBinary, comment="digests of what decoding it takes; NULL if that is nothing"),
     Column("depth", SmallInteger, nullable=False, server_default="0", comment="more than that of each base"),
+    # As with files, below: repacking knows an object by its id while gc frees others.
+    sqlite_autoincrement=True,
 )
 
 bases = Table(

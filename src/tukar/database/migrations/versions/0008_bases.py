@@ -18,11 +18,13 @@ _ROW_ID: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add the columns and the table: until now nothing is stored so."""
+    """Add the columns and the tables: until now nothing is stored so."""
     comment = "digests of what decoding it takes; NULL if that is nothing"
     op.add_column("objects", sa.Column("bases", sa.LargeBinary(), comment=comment))
     comment = "more than that of each base"
     op.add_column("objects", sa.Column("depth", sa.SmallInteger(), nullable=False, server_default="0", comment=comment))
+    if op.get_bind().dialect.name == "sqlite":
+        _give_ids_once()
     op.create_table(
         "bases",
         sa.Column("object_id", _ROW_ID, autoincrement=False, nullable=False),
@@ -54,3 +56,40 @@ def upgrade() -> None:
         comment="of tensors that repacking has looked at: what their relatives are found by",
     )
     op.create_index(op.f("ix_sketches_kind_size"), "sketches", ["kind", "size"])
+
+
+def _give_ids_once() -> None:
+    """Make ``objects`` anew, with AUTOINCREMENT: a freed object's id is not given to another from now on.
+
+    What refers to its rows stays; only the rows of ``damages`` go with them, and are put back. SQLite sees at the end
+    that nothing dangles: the rows that went with the table count until they are in the table of that name again.
+    """
+    op.execute("PRAGMA defer_foreign_keys = ON")
+    op.execute("CREATE TABLE kept_objects AS SELECT * FROM objects")
+    op.execute("CREATE TABLE kept_damages AS SELECT * FROM damages")
+    op.drop_table("objects")
+    op.create_table(
+        "objects",
+        sa.Column("id", _ROW_ID, nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("kind", sa.SmallInteger(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("pack_id", sa.Text(), nullable=False),
+        sa.Column("offset", sa.BigInteger(), nullable=False),
+        sa.Column("stored_size", sa.BigInteger(), nullable=False),
+        sa.Column("codec", sa.SmallInteger(), nullable=False),
+        sa.Column("block_size", sa.Integer(), nullable=False),
+        sa.Column("meta", sa.LargeBinary(), nullable=False),
+        sa.Column("blocks", sa.LargeBinary(), nullable=False),
+        sa.Column("bases", sa.LargeBinary()),
+        sa.Column("depth", sa.SmallInteger(), nullable=False, server_default="0"),
+        sa.ForeignKeyConstraint(["pack_id"], ["packs.id"], name=op.f("fk_objects_pack_id_packs")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_objects")),
+        sa.UniqueConstraint("digest", name=op.f("uq_objects_digest")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_objects_pack_id"), "objects", ["pack_id"])
+    op.execute("INSERT INTO objects SELECT * FROM kept_objects")
+    op.execute("INSERT INTO damages SELECT * FROM kept_damages")
+    op.drop_table("kept_objects")
+    op.drop_table("kept_damages")
