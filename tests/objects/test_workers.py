@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import subprocess
+import sys
 import threading
 from contextlib import closing
 
@@ -42,3 +46,31 @@ def test_what_nobody_takes_is_not_begun(count: int, most: int) -> None:
         again = list(workers.ahead(str, [1]))
     assert again == ["1"]
     assert 1 <= len(begun) <= most
+
+
+_NICENESS = """
+import os, sys, threading
+from tukar.objects.workers import Workers
+os.nice(int(sys.argv[1]))
+with Workers(2) as workers:
+    look = lambda _: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    print(*set(workers.ahead(look, range(4))))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+@pytest.mark.parametrize(("inherited", "own"), [(0, 10), (15, 15)])
+def test_they_give_way_and_take_nothing_back(inherited: int, own: int) -> None:
+    already = os.getpriority(os.PRIO_PROCESS, 0)
+    command = [sys.executable, "-c", _NICENESS, str(inherited)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert int(told) == min(max(own, inherited + already), 19)
+
+
+def test_they_work_where_they_may_not_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError(errno.EACCES, "no")
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    with Workers(2) as workers:
+        assert list(workers.ahead(str, [1, 2])) == ["1", "2"]
