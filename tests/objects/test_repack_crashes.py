@@ -165,6 +165,25 @@ def test_a_death_at_any_step(begun: Path, scratch: Path) -> None:
             assert _die(begun, scratch / "died", step) or not is_change
 
 
+def test_a_death_between_the_moves_of_a_pack(begun: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tukar.objects.repack.SLICE", 1)
+    monkeypatch.setattr(f"{__name__}.PACK", 1 << 20)
+    steps = Steps()
+    life = _copy(begun, scratch / "whole", steps)
+    done = life.repack()
+    life.database.close()
+    commits = [step for step in steps.done if step[0] == "committed"]
+    assert len(commits) >= done.tensors + 2 * done.files, "each object by itself, and each pack and file"
+    for step in commits:
+        life = _copy(begun, scratch / "died", Steps(step, die=True))
+        with pytest.raises(Died):
+            life.repack()
+        again = _restart(life, scratch / "died")
+        _look(again)
+        again.database.close()
+        shutil.rmtree(scratch / "died")
+
+
 def _steps_of_repacking(begun: Path, folder: Path) -> list[Step]:
     steps = Steps()
     life = _copy(begun, folder, steps)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from threading import Event
 
 import pytest
 import sqlalchemy as sa
 
 from tukar.codecs.context import Coded
-from tukar.database import Database, metadata
+from tukar.database import Database, Transaction, metadata
 from tukar.errors import Corrupt, TukarError, Unavailable
 from tukar.objects.cache import BlockCache
 from tukar.objects.freed import FreedMeanwhile
@@ -23,6 +25,7 @@ from tukar.storage.folder import FolderStorage
 from tukar.storage.memory import MemoryStorage
 from tukar.testing.relations import Shapes, fresh, stored, tuned
 
+from .faulty import Interposed
 from .stores import NOW, Store, sha256_of
 
 DAY = 86_400.0
@@ -121,6 +124,73 @@ def test_a_parent_that_is_freed_meanwhile_is_done_without(store: Store) -> None:
     assert store.read(sha256_of(child)) == child
     assert store.check() == []
     store.collect(NOW + 2)
+    assert set(store.states().values()) == {"live"}
+
+
+class Watched(Database):
+    """A database that tells of each write transaction once it was committed."""
+
+    committed: Callable[[], object] = staticmethod(lambda: None)
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        with super().write() as tx:
+            yield tx
+        self.committed()
+
+
+@pytest.mark.parametrize("after", range(1, 9))
+def test_gc_between_the_moves_of_a_pack(store: Store, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    monkeypatch.setattr("tukar.objects.repack.SLICE", 1)
+    contents = family(SMALL)[:2]
+    for content in contents:
+        store.land(content)
+    watched, left = Watched(str(store.database.engine.url)), list(range(after))
+
+    def committed() -> None:
+        if left and not left.pop():
+            store.collect_and_move()
+
+    watched.committed = committed  # type: ignore[method-assign]
+    repack(Store(watched, store.storage), threads=1)
+    watched.close()
+    assert not left
+    assert_all_is_done(store, contents)
+
+
+def test_a_pack_that_gets_objects_while_gc_copies_it_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tukar.objects.repack.SLICE", 1)
+    contents = family(SMALL)[:2]
+    for content in contents:
+        store.land(content)
+    before = store.states().keys()
+    has_moved, goes_on = Event(), Event()
+    watched = Watched(str(store.database.engine.url))
+
+    def committed() -> None:
+        if store.rows(sa.select(objects.c.id).where(objects.c.pack_id.not_in(before))):
+            has_moved.set()
+            goes_on.wait(60)
+
+    watched.committed = committed  # type: ignore[method-assign]
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(repack, Store(watched, store.storage), threads=1)
+        assert has_moved.wait(60)
+        new = [key(pack_id) for pack_id in store.states().keys() - before]
+        storage = Interposed(store.storage, new, lambda: (goes_on.set(), running.result()))
+        Store(store.database, storage, roots=store.roots).collect_and_move()
+        assert running.done(), "it moved the rest while the pack was copied"
+    watched.close()
+    assert_all_is_done(store, contents)
+
+
+def assert_all_is_done(store: Store, contents: list[bytes]) -> None:
+    assert differences(store) == 2
+    assert store.count(sketches) == 2 * len(contents)
+    for _ in range(2):
+        assert [store.read(sha256_of(content)) for content in contents] == contents
+        assert store.check() == []
+        store.collect_and_move()
     assert set(store.states().values()) == {"live"}
 
 

@@ -123,7 +123,9 @@ def _rewrite(database: Database, storage: Storage, group: Collection[str], now: 
         if new is not None:
             registration.make_live(tx, new.id, new.size, new.records, now)
             registration.move_objects(tx, zip(old, new.records, strict=True), new.id)
-        tx.execute(packs.update().where(packs.c.id.in_(group)).values(state=DEAD, changed_at=now))
+        # Not what has got more objects since they were copied, as repacking moves them there little by little.
+        empty = ~sa.exists().where(objects.c.pack_id == packs.c.id)
+        tx.execute(packs.update().where(packs.c.id.in_(group), empty).values(state=DEAD, changed_at=now))
     return Rewritten(len({location.pack_id for location in old}), new.size if new else 0)
 
 

@@ -54,6 +54,11 @@ def make_live(tx: Transaction, pack_id: str, size: int, records: Iterable[Record
         raise FreedMeanwhile
 
 
+def is_live(tx: Transaction, pack_id: str) -> bool:
+    """Whether objects may move to a pack: gc takes one away that holds nothing."""
+    return tx.execute(sa.select(packs.c.id).where(packs.c.id == pack_id, packs.c.state == LIVE)).first() is not None
+
+
 def add_objects(tx: Transaction, pack_id: str, records: Iterable[Record]) -> None:
     """Objects are in a pack; one that is known already stays where it is, unless it is damaged there."""
     for batch in batches(records, _ROWS):

@@ -7,9 +7,10 @@ For each file in the order in which they came, and for each of its tensors:
    to be held, a few blocks are (``reencoding``).
 3. The shortest of these is written to a new pack.
 
-Once a pack is full, and durable, all of it is read back and decoded, and compared with the objects' digests. Then, in
-one transaction, the objects move there. The old bytes stay for the grace period, so that who reads them goes on; gc
-frees them (``compaction``). What is left of a run that was cut off is a pack that nobody knows of, which is dropped.
+Once a pack is full, and durable, all of it is read back and decoded, and compared with the objects' digests. Then the
+objects move there, some hundreds in a transaction, so that nobody waits long. The old bytes stay for the grace period,
+so that who reads them goes on; gc frees them (``compaction``). What is left of a run that was cut off is a pack that
+nobody knows of, which is dropped, or one to which some objects have not moved: what they would be there is dead weight.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -44,6 +45,7 @@ from tukar.storage.base import Storage
 from tukar.types import Digest
 
 PACK_SIZE: Final = 128 << 20
+SLICE: Final = 500  # objects that move in one transaction: others wait for it
 THREADS: Final = min(CORES, 4)  # each holds what it has encoded until it is written
 
 Progress = Callable[[int], None]
@@ -122,7 +124,7 @@ class Repacker:
             except BaseException:
                 batch.abandon()
                 raise
-            tensors = left
+            tensors = batch.lost + left
             if not self.goes_on():
                 return done
         with self.database.write() as tx:
@@ -172,15 +174,28 @@ class _Unreadable(Exception):
         self.tensor = tensor
 
 
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What came of looking at a tensor: its sketch, and its record in the new pack unless it stays as it is."""
+
+    tensor: Tensor
+    sketch: Sketch
+    record: Record | None
+
+
 @dataclass(slots=True)
 class _Batch:
-    """The tensors of one new pack."""
+    """The tensors of one new pack.
+
+    Attributes:
+        lost: tensors that are to be looked at again: gc took the pack for one that is not worth keeping.
+    """
 
     repacker: Repacker
     preparing: Preparing
     workers: Workers
-    _moved: list[tuple[Tensor, Record]] = field(default_factory=list)
-    _sketches: dict[Digest, Sketch] = field(default_factory=dict)
+    lost: list[Tensor] = field(default_factory=list)
+    _looked: list[_Looked] = field(default_factory=list)
     _pack: PackWriter | None = None
 
     def take(self, tensors: list[Tensor]) -> list[Tensor]:
@@ -216,10 +231,8 @@ class _Batch:
         except (FreedMeanwhile, Corrupt, Invalid) as error:
             if self._pack is not None and not self._pack.is_whole:
                 raise _Unreadable(tensor) from error
-        if record is not None:
-            self._moved.append((tensor, record))
         if prepared.sketch is not None:
-            self._sketches[tensor.location.record.digest] = prepared.sketch
+            self._looked.append(_Looked(tensor, prepared.sketch, record))
             depth = tensor.location.record.depth if record is None else record.depth
             self.preparing.note(tensor, prepared.sketch, depth)
 
@@ -233,15 +246,21 @@ class _Batch:
         return self._pack
 
     def finish(self) -> Repacked:
-        """Compare what was written, and let the objects move there."""
-        repacker, pack = self.repacker, self._pack
+        """Compare what was written, and let the objects move there, slice by slice."""
+        repacker, pack, done = self.repacker, self._pack, Repacked()
         if pack is not None:
             self._prove(pack)
-        with repacker.database.write() as tx:
-            moved = self._move(tx, pack) if pack is not None else []
-            relatives.store(tx, self._sketches)
-        before = sum(tensor.location.record.stored_size for tensor, _ in moved)
-        return Repacked(0, len(moved), before, sum(record.stored_size for _, record in moved))
+        for number, some in enumerate(index.batches(self._looked, SLICE)):
+            with repacker.database.write() as tx:
+                if pack is not None and number == 0:
+                    registration.make_live(tx, pack.id, pack.size, pack.records, repacker.now())
+                if pack is not None and not registration.is_live(tx, pack.id):
+                    self.lost = [each.tensor for each in self._looked[number * SLICE :]]
+                    break
+                moved = self._move(tx, some)
+                relatives.store(tx, {each.tensor.location.record.digest: each.sketch for each in some})
+            done += moved
+        return done
 
     def _prove(self, pack: PackWriter) -> None:
         """Corrupt unless all that was written decodes to what it is to be."""
@@ -249,11 +268,16 @@ class _Batch:
         if read_footer(repacker.storage, pack.id) != pack.records:
             raise Corrupt(f"pack {pack.id} was not stored as it was written", hint="try again")
         locations = [Location(pack.id, record) for record in pack.records]
+        unproven: set[Digest] = set()
         with closing(self.workers.ahead(self._is_proven, locations)) as proven:
             for location, is_proven in zip(locations, proven, strict=True):
                 repacker.on_progress(0)
                 if not is_proven:
-                    self._moved = [(tensor, made) for tensor, made in self._moved if made != location.record]
+                    unproven.add(location.record.digest)
+        self._looked = [
+            replace(each, record=None) if each.tensor.location.record.digest in unproven else each
+            for each in self._looked
+        ]
 
     def _is_proven(self, location: Location) -> bool:
         """Whether it decodes to what it is to be; not where a base has gone. Corrupt otherwise."""
@@ -279,14 +303,15 @@ class _Batch:
         with self.repacker.database.read() as tx:
             return index.with_bases(tx, [location])[0]
 
-    def _move(self, tx: Transaction, pack: PackWriter) -> list[tuple[Tensor, Record]]:
-        now = self.repacker.now()
-        registration.make_live(tx, pack.id, pack.size, pack.records, now)
-        return [
-            (tensor, record)
-            for tensor, record in self._moved
-            if registration.supersede(tx, tensor.id, tensor.location, Location(pack.id, record), now)
-        ]
+    def _move(self, tx: Transaction, looked: list[_Looked]) -> Repacked:
+        done, now = Repacked(), self.repacker.now()
+        for each in looked:
+            tensor, old = each.tensor, each.tensor.location
+            if self._pack is None or each.record is None:
+                continue
+            if registration.supersede(tx, tensor.id, old, Location(self._pack.id, each.record), now):
+                done += Repacked(0, 1, old.record.stored_size, each.record.stored_size)
+        return done
 
 
 def pending(tx: Transaction) -> tuple[int, int]:
