@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from threading import Event, Semaphore
 
 import pytest
 
@@ -10,6 +12,7 @@ from tukar import codecs
 from tukar.codecs import Codec
 from tukar.errors import Corrupt, NotFound
 from tukar.objects.cache import BlockCache
+from tukar.objects.workers import CORES
 from tukar.storage.memory import MemoryStorage
 from tukar.testing.models import tiny_safetensors
 
@@ -60,6 +63,55 @@ def test_no_read_and_no_piece_is_larger_than_a_mebibyte(store: Store) -> None:
     assert b"".join(taken) == content
     assert max(map(len, taken)) <= 1 << 20
     assert max(storage.reads) <= 1 << 20
+
+
+class StallingStorage(MemoryStorage):
+    """Some blobs of it cannot be read until ``goes_on``. ``stalled`` counts who waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: set[str] = set()
+        self.goes_on, self.stalled = Event(), Semaphore(0)
+
+    def read(self, key: str, start: int, stop: int) -> bytes:
+        if key in self.keys:
+            self.stalled.release()
+            self.goes_on.wait(60)
+        return super().read(key, start, stop)
+
+
+def test_who_waits_for_the_storage_holds_up_nobody_else(store: Store) -> None:
+    store.storage = storage = StallingStorage()
+    store.block_size, store.pack_size, store.cache = 64 << 10, 8 << 20, BlockCache(0)
+    contents = [text(4 << 20, seed) for seed in (1, 2)]
+    (slow,) = store.land(contents[0])
+    before = set(store.blobs())
+    (other,) = store.land(contents[1])
+    assert sum(store.blobs().values()) < sum(map(len, contents)), "they have to be decoded"
+    readers = [store.open(slow).stream() for _ in range(CORES + 1)]
+    begun = [bytes(next(reader)) for reader in readers]
+    storage.keys = before
+    with ThreadPoolExecutor(len(readers) + 1) as pool:
+        rest = [pool.submit(b"".join, reader) for reader in readers]
+        for _ in range(CORES):
+            assert storage.stalled.acquire(timeout=60)
+        try:
+            assert pool.submit(store.read, other).result(20) == contents[1]
+        finally:
+            storage.goes_on.set()
+        assert {first + each.result() for first, each in zip(begun, rest, strict=True)} == {contents[0]}
+
+
+def test_a_few_mebibytes_are_read_ahead(store: Store) -> None:
+    store.storage = storage = CountingStorage()
+    store.block_size, store.pack_size, store.cache = 1 << 20, 64 << 20, BlockCache(0)
+    content = text(7 << 20, 1)
+    (sha256,) = store.land(content)
+    stream = store.open(sha256).stream()
+    storage.reads.clear()
+    begun = bytes(next(stream)) + bytes(next(stream))
+    assert len(storage.reads) <= 2 + 4
+    assert begun + b"".join(stream) == content
 
 
 @pytest.mark.parametrize("content", [noise(5 * BLOCK), SMALL], ids=["one-part", "many-parts"])
