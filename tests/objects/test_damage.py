@@ -10,8 +10,10 @@ from tukar.objects.check import Checker
 from tukar.objects.damage import damaged_files
 from tukar.objects.packs import CONTENT, MANIFEST, key, pack_id_of
 from tukar.objects.rebuild import rebuild_index
-from tukar.objects.tables import damages, objects
+from tukar.objects.repack import Repacker
+from tukar.objects.tables import bases, damages, objects
 from tukar.testing.models import tiny_safetensors
+from tukar.testing.relations import fresh, stored, tuned
 
 from .stores import NOW, Store, flipped, noise, sha256_of, text
 
@@ -65,6 +67,27 @@ def test_a_relative_that_shares_it_mends_it(filled: Store) -> None:
     filled.check()
     filled.land(tiny_safetensors(0, metadata={"another": "one"}))
     assert filled.read(sha256_of(BASE)) == BASE
+
+
+def test_what_is_stored_as_differences_to_it_is_whole_again_as_well(store: Store) -> None:
+    weights = [fresh()]
+    for seed in (1, 2):
+        weights.append(tuned(weights[-1], seed, change=2e-4))
+    contents = [stored(each) for each in weights]
+    for content in contents:
+        store.land(content)
+    Repacker(store.database, store.storage, lambda: NOW).run()
+    store.collect(NOW + 1)
+    needed = sa.select(objects.c.pack_id, objects.c.offset).join_from(bases, objects, objects.c.id == bases.c.base_id)
+    for row in store.rows(needed.where(objects.c.depth == 0).distinct()):
+        store.put(key(row.pack_id), flipped(store.data()[key(row.pack_id)], row.offset + 100))
+    store.check()
+    assert store.rows(sa.select(objects.c.depth).join_from(damages, objects).where(objects.c.depth == 2))
+    assert damaged(store, *contents) == {sha256_of(content) for content in contents}
+    store.land(contents[0])
+    assert damaged(store, *contents) == set()
+    assert [store.read(sha256_of(content)) for content in contents] == contents
+    assert {sha256 for finding in store.check() for sha256 in finding.files} == set()
 
 
 def test_a_missing_pack_is_mended(filled: Store) -> None:

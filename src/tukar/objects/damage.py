@@ -65,7 +65,10 @@ def damaged_files(tx: Transaction, sha256s: Iterable[str]) -> set[str]:
 
 
 def mend(tx: Transaction, pack_id: str, records: Sequence[Record]) -> None:
-    """Objects are whole in a pack: those that are damaged where they were are in this one from now on."""
+    """Objects are whole in a pack: those that are damaged where they were are in this one from now on.
+
+    With them what is stored as a difference to them is taken for whole.
+    """
     if not tx.scalar(sa.select(sa.exists().select_from(damages))):
         return
     whole = {bytes(record.digest): record for record in records if not record.bases}
@@ -76,4 +79,15 @@ def mend(tx: Transaction, pack_id: str, records: Sequence[Record]) -> None:
             row = object_row(pack_id, whole[bytes(digest)])
             tx.execute(objects.update().where(objects.c.id == object_id).values(row))
             tx.execute(bases.delete().where(bases.c.object_id == object_id))
-            tx.execute(damages.delete().where(damages.c.object_id == object_id))
+            _forget(tx, object_id)
+
+
+def _forget(tx: Transaction, object_id: int) -> None:
+    """An object is whole again, and with it what could not be decoded without it; the next check sees if it is not."""
+    users = {object_id}
+    while users:
+        found: set[int] = set()
+        for batch in batches(users):
+            tx.execute(damages.delete().where(damages.c.object_id.in_(batch)))
+            found.update(tx.execute(sa.select(bases.c.object_id).where(bases.c.base_id.in_(batch))).scalars())
+        users = found  # which are deeper: it ends
