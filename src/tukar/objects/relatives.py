@@ -17,6 +17,7 @@ from tukar.objects.tables import bases, damages, objects, sketches
 from tukar.types import Digest
 
 _MOST: Final = 20_000  # sketches of one kind and size that are looked at: the newest
+_HELD: Final = 100_000  # sketches at hand, each of about 1 KiB; those of other kinds and sizes are read again
 
 DEPTH: Final = 3
 """Objects that decoding one takes at most, besides it. Each costs its own decoding where it is not at hand."""
@@ -24,13 +25,13 @@ DEPTH: Final = 3
 
 @dataclass(slots=True)
 class Relatives:
-    """All sketches of a database, as far as they were asked for. Those of this run are added as they are made.
+    """All sketches of a database, as far as they were asked for lately. Those of this run are added as they are made.
 
     Safe to use from several threads.
     """
 
     database: Database
-    _shelves: dict[tuple[int, int], Shelf] = field(default_factory=dict)
+    _shelves: dict[tuple[int, int], Shelf] = field(default_factory=dict)  # used last: at the end
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def nearest(self, object_id: int, sketch: Sketch, count: int) -> list[Relative]:
@@ -50,13 +51,21 @@ class Relatives:
 
     def _shelf(self, tx: Transaction, sketch: Sketch) -> Shelf:
         place = (sketch.kind, sketch.size)
-        if place not in self._shelves:
-            self._shelves[place] = shelf = Shelf(BY_CODE[sketch.kind])
-            query = sa.select(sketches.c.object_id, sketches.c.orders, sketches.c.sample)
-            query = query.where(sketches.c.kind == sketch.kind, sketches.c.size == sketch.size)
-            for row in tx.execute(query.order_by(sketches.c.object_id.desc()).limit(_MOST)):
-                shelf.add(row.object_id, Sketch(sketch.kind, sketch.size, row.orders, row.sample))
-        return self._shelves[place]
+        self._shelves[place] = shelf = self._shelves.pop(place, None) or _read(tx, *place)
+        held = sum(map(len, self._shelves.values()))
+        while held > _HELD and len(self._shelves) > 1:
+            held -= len(self._shelves.pop(next(iter(self._shelves))))
+        return shelf
+
+
+def _read(tx: Transaction, kind: int, size: int) -> Shelf:
+    shelf = Shelf(BY_CODE[kind], _MOST)
+    query = sa.select(sketches.c.object_id, sketches.c.orders, sketches.c.sample)
+    query = query.where(sketches.c.kind == kind, sketches.c.size == size)
+    newest = tx.execute(query.order_by(sketches.c.object_id.desc()).limit(_MOST)).all()
+    for row in reversed(newest):
+        shelf.add(row.object_id, Sketch(kind, size, row.orders, row.sample))
+    return shelf
 
 
 def _allowed(tx: Transaction, object_id: int, found: list[int]) -> list[int]:

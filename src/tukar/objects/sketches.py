@@ -95,22 +95,33 @@ class Relative:
 
 
 class Shelf:
-    """Sketches of tensors of one kind and size, among which relatives are looked for."""
+    """Sketches of tensors of one kind and size, among which relatives are looked for.
 
-    def __init__(self, kind: Kind) -> None:
-        self._kind = kind
+    Args:
+        most: sketches that it holds; the oldest makes room for another one.
+    """
+
+    def __init__(self, kind: Kind, most: int) -> None:
+        self._kind, self._most = kind, most
         self._owners: list[int] = []
-        self._orders: list[bytes] = []
         self._samples: list[bytes] = []
+        self._orders = bytearray()  # of all, one after the other
+        self._oldest = 0
 
     def __len__(self) -> int:
         return len(self._owners)
 
     def add(self, owner: int, sketch: Sketch) -> None:
         """Put the sketch of a tensor beside the others; ``owner`` is what it is found as."""
-        self._owners.append(owner)
-        self._orders.append(sketch.orders)
-        self._samples.append(sketch.sample)
+        if len(self) < self._most:
+            self._owners.append(owner)
+            self._samples.append(sketch.sample)
+            self._orders += sketch.orders
+            return
+        place, width = self._oldest, len(sketch.orders)
+        self._owners[place], self._samples[place] = owner, sketch.sample
+        self._orders[place * width : (place + 1) * width] = sketch.orders
+        self._oldest = (place + 1) % self._most
 
     def nearest(self, sketch: Sketch, count: int, leave_out: frozenset[int] = frozenset()) -> list[Relative]:
         """Those that are likely relatives, at most ``count``, the nearest first.
@@ -121,7 +132,7 @@ class Shelf:
 
         if not self._owners:
             return []
-        orders = np.frombuffer(b"".join(self._orders), np.uint64).reshape(len(self._owners), -1)
+        orders = np.frombuffer(self._orders, np.uint64).reshape(len(self._owners), -1)
         own = np.frombuffer(sketch.orders, np.uint64)
         differing = np.bitwise_count(orders ^ own).sum(axis=1)
         likely = np.flatnonzero(differing <= _STRANGE * SAMPLES)
