@@ -9,6 +9,7 @@ from tukar.codecs.context import Delta
 from tukar.errors import Corrupt
 from tukar.objects.reading import Blocks
 from tukar.objects.rebuild import rebuild_index
+from tukar.objects.reencoding import Prepared, Preparing, Tensor
 from tukar.objects.repack import Repacked, Repacker
 from tukar.objects.stream import Input, read_header, send
 from tukar.objects.tables import bases, files, objects, packs, parts, sketches
@@ -118,6 +119,25 @@ def test_one_that_is_too_large_to_be_held_is_encoded_as_well(
     for child in family[1:4]:
         assert used(store, child) < 0.5 * len(child)
     assert [store.read(sha256_of(content)) for content in family] == family
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_each_tensor_is_encoded_once_however_many_packs_there_are(
+    store: Store, family: list[bytes], monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    seen: list[int] = []
+    prepare = Preparing.prepare
+
+    def counted(self: Preparing, tensor: Tensor) -> Prepared:
+        seen.append(tensor.id)
+        return prepare(self, tensor)
+
+    monkeypatch.setattr(Preparing, "prepare", counted)
+    store.land(*family)
+    before = store.blobs().keys()
+    assert repack(store, pack_size=4096, threads=threads).tensors == 3 * len(family)
+    assert len(store.blobs().keys() - before) > len(family)
+    assert len(seen) == len(set(seen))
 
 
 def test_relatives_within_a_file_are_found_at_the_depth_that_they_will_have(store: Store) -> None:

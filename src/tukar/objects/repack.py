@@ -16,7 +16,7 @@ nobody knows of, which is dropped, or one to which some objects have not moved: 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -111,25 +111,37 @@ class Repacker:
         return None if row is None else StoredFile(row.id, row.sha256, row.size, row.format)
 
     def _repack(self, file: StoredFile, preparing: Preparing, workers: Workers) -> Repacked:
-        done = Repacked()
-        tensors = self._readable_tensors(file)
+        done, tensors = Repacked(), self._readable_tensors(file)
         while tensors:
-            batch = _Batch(self, preparing, workers)
-            try:
-                left = batch.take(tensors)
-                done += batch.finish()
-            except _Unreadable as error:
-                batch.abandon()
-                left = [tensor for tensor in tensors if tensor is not error.tensor]
-            except BaseException:
-                batch.abandon()
-                raise
-            tensors = batch.lost + left
+            with closing(workers.ahead(preparing.prepare, tensors)) as prepared:
+                more, tensors = self._encode(tensors, prepared, preparing, workers)
+            done += more
             if not self.goes_on():
                 return done
         with self.database.write() as tx:
             tx.execute(files.update().where(files.c.id == file.id).values(repacked_at=self.now()))
         return done + Repacked(files=1)
+
+    def _encode(
+        self, tensors: list[Tensor], prepared: Iterator[Prepared], preparing: Preparing, workers: Workers
+    ) -> tuple[Repacked, list[Tensor]]:
+        """Encode tensors, pack after pack; those that are left are to be prepared anew, unless it does not go on."""
+        done = Repacked()
+        while tensors:
+            batch = _Batch(self, preparing, workers)
+            try:
+                left = batch.take(tensors, prepared)
+                done += batch.finish()
+            except _Unreadable as error:
+                batch.abandon()
+                return done, [tensor for tensor in tensors if tensor is not error.tensor]
+            except BaseException:
+                batch.abandon()
+                raise
+            if batch.lost or not self.goes_on():
+                return done, batch.lost + left
+            tensors = left
+        return done, tensors
 
     def _readable_tensors(self, file: StoredFile) -> list[Tensor]:
         """None of a file whose layout is damaged: that is for check to report."""
@@ -198,9 +210,9 @@ class _Batch:
     _looked: list[_Looked] = field(default_factory=list)
     _pack: PackWriter | None = None
 
-    def take(self, tensors: list[Tensor]) -> list[Tensor]:
-        """Encode tensors until a pack is full; returns those that are left."""
-        with ExitStack() as stack, closing(self.workers.ahead(self.preparing.prepare, tensors)) as prepared:
+    def take(self, tensors: list[Tensor], prepared: Iterator[Prepared]) -> list[Tensor]:
+        """Write tensors as they are prepared until a pack is full; returns those that are left."""
+        with ExitStack() as stack:
             for count, tensor in enumerate(tensors):
                 is_full = self._pack is not None and not self._pack.has_room(self.repacker.pack_size)
                 if is_full or not self.repacker.goes_on():
