@@ -71,6 +71,20 @@ def test_children_take_a_part_and_come_out_as_they_were(store: Store, family: li
     assert store.check() == []
 
 
+def test_what_gc_frees_meanwhile_is_not_told_as_saved(store: Store, family: list[bytes]) -> None:
+    for content in family:
+        store.land(content)
+    saved: list[int] = []
+
+    def free(_: int) -> None:
+        store.roots.discard(sha256_of(family[4]))
+        store.collect(NOW)
+
+    done = repack(store, on_progress=free, on_saved=saved.append)
+    assert not store.has(sha256_of(family[4]))
+    assert sum(saved) == done.before - done.after > 0
+
+
 def test_the_nearest_relative_is_found(store: Store, family: list[bytes]) -> None:
     for content in family:
         store.land(content)

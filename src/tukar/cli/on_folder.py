@@ -159,14 +159,14 @@ class OnFolder:
 
     def repack(self, meter: Meter) -> Value:
         """As Administration."""
-        saved = repacking.Saved(self.hub.services)
+        saved = repacking.Saved()
         meter.total(self.repack_standing()["pending_bytes"])
 
         def advance(size: int) -> None:
             meter.advance(size)
             meter.label(" · ".join(filter(None, ("Repack", saved.told()))))
 
-        return {**asdict(repacking.run(self.hub.services, advance)), **self.repack_standing()}
+        return {**asdict(repacking.run(self.hub.services, advance, saved.add)), **self.repack_standing()}
 
 
 @contextmanager

@@ -85,6 +85,7 @@ class Repacker:
         now: the time, in seconds. A run may take days: a pack that seems to be from its start is taken for abandoned.
         goes_on: asked before each tensor; if not, what was encoded is kept, and the run ends.
         threads: that encode and compare; others go first.
+        on_saved: called with how many bytes less is taken by what has moved since the last call.
     """
 
     database: Database
@@ -94,6 +95,7 @@ class Repacker:
     goes_on: Callable[[], bool] = lambda: True
     pack_size: int = PACK_SIZE
     threads: int = THREADS
+    on_saved: Progress = lambda _: None
 
     def run(self) -> Repacked:
         """Repack every file that was not yet, as long as it goes on."""
@@ -272,6 +274,7 @@ class _Batch:
                 moved = self._move(tx, some)
                 relatives.store(tx, {each.tensor.location.record.digest: each.sketch for each in some})
             done += moved
+            repacker.on_saved(moved.before - moved.after)
         return done
 
     def _prove(self, pack: PackWriter) -> None:

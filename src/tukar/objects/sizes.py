@@ -88,14 +88,3 @@ def totals(tx: Transaction) -> Totals:
     records = int(tx.execute(sa.select(sa.func.coalesce(sa.func.sum(described), 0)).select_from(objects)).scalar_one())
     around = len(HEADER) + COUNT.size + TRAILER.size
     return Totals(*counts, min(counts[3] + records + pack_count * around, pack_bytes), pack_bytes)
-
-
-def newest(tx: Transaction) -> int:
-    """The row id of the object that came last; 0 if there is none."""
-    return int(tx.execute(sa.select(sa.func.coalesce(sa.func.max(objects.c.id), 0))).scalar_one())
-
-
-def stored_until(tx: Transaction, last: int) -> int:
-    """Stored bytes of the objects whose row ids are ``last`` at most."""
-    stored = sa.func.coalesce(sa.func.sum(objects.c.stored_size), 0)
-    return int(tx.execute(sa.select(stored).where(objects.c.id <= last)).scalar_one())

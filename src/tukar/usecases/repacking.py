@@ -12,7 +12,7 @@ from tukar.jobs import queue
 from tukar.jobs.context import JobContext
 from tukar.jobs.values import OPEN, Json
 from tukar.jobs.values import Progress as JobProgress
-from tukar.objects import repack, sizes
+from tukar.objects import repack
 from tukar.objects.repack import Progress, Repacked, Repacker
 from tukar.usecases.accounts import require_admin
 from tukar.usecases.services import Services
@@ -20,8 +20,6 @@ from tukar.usecases.services import Services
 JOB: Final = "repack"
 _PAUSED: Final = "repack_paused"
 _ASK: Final = 0.5  # seconds between looks whether it is paused
-_PAUSE: Final = 2.0  # seconds between looks at what was saved, at least;
-_SHARE: Final = 50  # and this many times as long as a look takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ def pause(services: Services, identity: Identity, *, paused: bool) -> Standing:
     return _standing(services)
 
 
-def run(services: Services, on_progress: Progress) -> Repacked:
+def run(services: Services, on_progress: Progress, on_saved: Progress = lambda _: None) -> Repacked:
     """Repack all that is pending, until it is paused."""
     asked, is_paused = -_ASK, False
 
@@ -80,12 +78,13 @@ def run(services: Services, on_progress: Progress) -> Repacked:
                 is_paused = facts.get(tx, _PAUSED) is not None
         return not is_paused
 
-    return Repacker(services.database, services.objects.storage, services.clock, on_progress, goes_on).run()
+    storage = services.objects.storage
+    return Repacker(services.database, storage, services.clock, on_progress, goes_on, on_saved=on_saved).run()
 
 
 def drive(services: Services, context: JobContext) -> Json:
     """The job."""
-    before, saved, done = _standing(services), Saved(services), 0
+    before, saved, done = _standing(services), Saved(), 0
 
     def advance(size: int) -> None:
         nonlocal done
@@ -93,28 +92,22 @@ def drive(services: Services, context: JobContext) -> Json:
         context.progress(done, max(done, before.pending_bytes), saved.told())
         context.checkpoint()
 
-    return asdict(run(services, advance))
+    return asdict(run(services, advance, saved.add))
 
 
 class Saved:
-    """How much less what is stored takes than when this was made, without what came since."""
+    """How much less is taken by what a run has encoded anew."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        with services.database.read() as tx:
-            self._last = sizes.newest(tx)
-            self._before = sizes.stored_until(tx, self._last)
-        self._told, self._due = "", 0.0
+    def __init__(self) -> None:
+        self._bytes = 0
+
+    def add(self, nbytes: int) -> None:
+        """So many bytes less again."""
+        self._bytes += nbytes
 
     def told(self) -> str:
-        """For people; empty as long as it is nothing. Counted anew once in a while only, for it reads all objects."""
-        now = time.monotonic()
-        if now >= self._due:
-            with self._services.database.read() as tx:
-                saved = self._before - sizes.stored_until(tx, self._last)
-            self._told = f"{saved / 1e6:,.1f} MB saved so far" if saved > 0 else ""
-            self._due = now + max(_PAUSE, _SHARE * (time.monotonic() - now))
-        return self._told
+        """For people; empty as long as it is nothing."""
+        return f"{self._bytes / 1e6:,.1f} MB saved so far" if self._bytes else ""
 
 
 def _standing(services: Services) -> Standing:
