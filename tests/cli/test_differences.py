@@ -49,6 +49,18 @@ def test_a_parent_is_named_to_those_who_may_read_it(tukar: Commands, name: str, 
     assert "3 tensors stored as differences to what is deleted" in others("stats", f"{name}-child").stdout
 
 
+def test_what_is_there_twice_counts_once(tukar: Commands, name: str, tmp_path: Path) -> None:
+    weights = fresh(7)
+    content = stored({**weights, "same": weights["embed"]})
+    folder = write(tmp_path / "twice", {"a.safetensors": content, "b.safetensors": content})
+    tukar.json("push", folder, f"{name}-twice")
+    tensors = [each for file in tukar.json("stats", f"{name}-twice")["files"] for each in file["tensors"]]
+    assert len(tensors) == 2 * (len(weights) + 1)
+    rows = [line.split() for line in tukar("stats", f"{name}-twice").stdout.splitlines()]
+    told = [row for row in rows if row and row[0] in {each["encoding"] for each in tensors}]
+    assert sum(int(row[1]) for row in told) == len(weights)
+
+
 def test_without_its_base_it_comes_alone(tukar: Commands, pushed: str, tmp_path: Path) -> None:
     told = tukar.json("pull", f"{pushed}-child", "--to", tmp_path / "pulled")
     assert told["fetched_bytes"] > 0.5 * len(CHILD_FILE)

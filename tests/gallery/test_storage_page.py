@@ -68,7 +68,7 @@ def test_what_there_is_before_and_after(hub: Hub, operator: Visitor, family: Non
     repacking.run(hub.services, lambda _: None)
     reply = operator.get("/storage")
     assert "Everything has been looked at. 101 kB of 101 kB looked at Pause it" in words(reply)
-    assert " to be freed" in words(reply)
+    assert " not needed" in words(reply)
     assert "difference3" in [row.text[:11] for row in find(reply.text, "tr")]
 
 

@@ -203,7 +203,7 @@ def _cost(found: Fields) -> Value:
 def _tensor(found: Fields) -> Value:
     parent = found.inner("parent")
     return {
-        **_texts(found, "name", "dtype", "encoding"),
+        **_texts(found, "name", "dtype", "object", "encoding"),
         "shape": found.value.get("shape"),
         **_numbers(found, "raw_bytes", "stored_bytes"),
         "parent": _parent(parent) if parent.value else None,

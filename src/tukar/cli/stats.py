@@ -55,7 +55,7 @@ def _whole(found: Value) -> list[Table]:
         ("needed of the storage", size_text(needed), _share(needed, raw)),
         ("saved", size_text(max(raw - needed, 0)), _share(max(raw - needed, 0), raw)),
         ("taken from the storage now", size_text(taken), _share(taken, raw)),
-        ("of this to be freed, after the grace period", size_text(max(taken - needed, 0)), ""),
+        ("of this not needed", size_text(max(taken - needed, 0)), ""),
     ]
     return [Table(("", ">", ">"), rows)]
 
@@ -64,7 +64,8 @@ def _one(found: Value) -> list[str | Table]:
     rows = [_row(file["path"], file) for file in found["files"]]
     if len(rows) > 1:
         rows.append(_row(counted(len(rows), "file"), found))
-    tensors = [tensor for file in found["files"] for tensor in file["tensors"]]
+    # Each object once, however many files and names it has.
+    tensors = list({tensor["object"]: tensor for file in found["files"] for tensor in file["tensors"]}.values())
     told: list[str | Table] = [Table(("file", ">size", ">alone", ">of it", ">shared"), rows)]
     if tensors:
         told += ["", Table(("tensors", ">", ">size", ">stored", ">of it"), _encodings(tensors))]

@@ -152,6 +152,7 @@ def tensor_value(found: Encoded) -> dict[str, Any]:
         "name": found.tensor.name,
         "dtype": found.tensor.dtype,
         "shape": list(found.tensor.shape),
+        "object": str(found.digest),
         "raw_bytes": found.tensor.nbytes,
         "stored_bytes": found.stored,
         "encoding": found.encoding,

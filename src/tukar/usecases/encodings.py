@@ -17,7 +17,7 @@ from tukar.database import Transaction
 from tukar.errors import Unsupported
 from tukar.objects.index import batches
 from tukar.objects.tables import bases, files, objects, parts
-from tukar.types import RepoType, TensorInfo
+from tukar.types import Digest, RepoType, TensorInfo
 from tukar.usecases import describe
 from tukar.usecases.origins import Origin, Place, origins, places
 from tukar.usecases.services import Services
@@ -46,12 +46,14 @@ class Encoded:
     """A tensor as it is stored.
 
     Attributes:
+        digest: of the object that it is; tensors of the same bytes are one.
         stored: bytes; what other files use as well counts here, too.
         encoding: the name of the codec.
         parent: None where it is stored by itself, or its parent is in nothing that the asker may read.
     """
 
     tensor: TensorInfo
+    digest: Digest
     stored: int
     encoding: str
     parent: Parent | None
@@ -84,7 +86,7 @@ def encodings(services: Services, identity: Identity, sha256: str) -> list[Encod
         if row is not None:
             place = found.get(row.base_id)
             parent = None if place is None else _parent(services, place, known)
-            listed.append(Encoded(tensor, row.stored_size, _name(row.codec), parent))
+            listed.append(Encoded(tensor, Digest(row.digest), row.stored_size, _name(row.codec), parent))
     return listed
 
 
@@ -99,7 +101,8 @@ def runs(services: Services, identity: Identity, sha256: str, starts: Collection
 def _parts(tx: Transaction, sha256: str, starts: Sequence[int] | None = None) -> Sequence[Any]:
     first_base = sa.select(sa.func.min(bases.c.base_id)).where(bases.c.object_id == objects.c.id).scalar_subquery()
     query = (
-        sa.select(parts.c.start, parts.c.length, objects.c.codec, objects.c.stored_size, first_base.label("base_id"))
+        sa.select(parts.c.start, parts.c.length, objects.c.digest, objects.c.codec, objects.c.stored_size)
+        .add_columns(first_base.label("base_id"))
         .join_from(parts, objects, objects.c.id == parts.c.object_id)
         .join(files, files.c.id == parts.c.file_id)
         .where(files.c.sha256 == sha256)
