@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tukar.testing.relations import fresh, stored, tuned
+from tukar.testing.relations import Weights, fresh, stored, tuned
 
 from .files import contents, write
 from .hub import Commands
@@ -78,3 +78,47 @@ def test_its_base_may_be_in_the_stock_client_s_cache(
     told = tukar.json("pull", f"{pushed}-child", "--to", tmp_path / "pulled")
     assert contents(tmp_path / "pulled")["model.safetensors"] == CHILD_FILE
     assert (told["fetched_bytes"] < 0.5 * len(CHILD_FILE)) is is_whole
+
+
+LARGE, SMALL = {"weight": (600, 1024)}, {"weight": (64, 64)}  # more than a MiB, and less: they are taken differently
+
+
+def pulled(tukar: Commands, name: str, folder: Path, to: Path, files: dict[str, bytes]) -> int:
+    """The bytes that a pull of these takes, once they are pushed and repacked."""
+    tukar.json("push", write(folder, files), name)
+    assert tukar.json("repack", "--wait")["pending_files"] == 0
+    told = tukar.json("pull", name, "--to", to)
+    assert contents(to) == files
+    return int(told["fetched_bytes"])
+
+
+@pytest.mark.parametrize("names", [("base", "child"), ("child", "base")])
+@pytest.mark.parametrize("shapes", [SMALL, LARGE])
+def test_a_base_and_its_child_come_in_one_pull(
+    tukar: Commands, name: str, tmp_path: Path, names: tuple[str, str], shapes: dict[str, tuple[int, ...]]
+) -> None:
+    """The child as differences if it is not the first of the two files."""
+    seed = len(name) + shapes["weight"][0]
+    contents_of = {"base": fresh(seed, shapes)}
+    contents_of["child"] = tuned(contents_of["base"], seed + 1)
+    files = {f"{at}.safetensors": stored(contents_of[which]) for at, which in enumerate(names)}
+    tukar.json("push", write(tmp_path / "first", {"0.safetensors": stored(contents_of["base"])}), f"{name}-first")
+    nbytes = pulled(tukar, name, tmp_path / "pushed", tmp_path / "pulled", files)
+    assert (nbytes < 0.6 * sum(map(len, files.values()))) is (names[0] == "base")
+
+
+def related(first: Weights, second: Weights) -> bytes:
+    """One file of two models, tensor by tensor."""
+    return stored({f"{name}.{at}": each[name] for name in first for at, each in enumerate((first, second))})
+
+
+@pytest.mark.parametrize("is_base_first", [True, False])
+def test_related_tensors_of_one_file_come_in_one_pull(
+    tukar: Commands, name: str, tmp_path: Path, is_base_first: bool
+) -> None:
+    base = fresh(20 + is_base_first)
+    child = tuned(base, 30)
+    tukar.json("push", write(tmp_path / "first", {"base.safetensors": stored(base)}), f"{name}-first")
+    whole = related(base, child) if is_base_first else related(child, base)
+    nbytes = pulled(tukar, name, tmp_path / "pushed", tmp_path / "pulled", {"both.safetensors": whole})
+    assert (nbytes < 0.6 * len(whole)) is is_base_first

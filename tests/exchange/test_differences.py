@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import pytest
 import sqlalchemy as sa
 
 from tukar.database import Database, metadata
 from tukar.errors import Corrupt
-from tukar.exchange.local import LocalSource
+from tukar.exchange.local import LocalDestination, LocalSource
+from tukar.exchange.remote import Bases, Wanted
 from tukar.exchange.transfer import Moved, transfer
 from tukar.objects.repack import Repacker
 from tukar.objects.tables import bases, objects
@@ -165,3 +166,31 @@ def test_a_base_that_is_used_stays(giver: Side, taker: Side) -> None:
     with taker.store.database.read() as tx:
         held = holds.objects_of(tx, "swap:1", {base for of in told.values() for base in of})
     assert held.keys() == {Digest(base) for of in told.values() for base in of}
+
+
+class InOrder:
+    """A destination that takes objects only in the order in which it wants them, as files that grow do."""
+
+    in_order = True
+
+    def __init__(self, destination: LocalDestination) -> None:
+        self.destination = destination
+        self.came: list[Digest] = []
+
+    def missing(self, digests: Sequence[Digest]) -> Wanted:
+        return self.destination.missing(digests)
+
+    def usable(self, bases: Bases) -> set[Digest]:
+        return self.destination.usable(bases)
+
+    def write(self, pieces: Iterable[bytes], wanted: Mapping[Digest, int], differences: Bases) -> None:
+        self.came.extend(wanted)
+        self.destination.write(pieces, wanted, differences)
+
+
+def test_what_has_to_come_in_order_does(giver: Side, taker: Side) -> None:
+    """However the objects are related."""
+    wanted = giver.wanted(CHILD_FILE, BASE_FILE)
+    destination = InOrder(taker.destination())
+    transfer(known(giver, CHILD_FILE, BASE_FILE), destination, wanted, wait=Waits())
+    assert destination.came == list(wanted)

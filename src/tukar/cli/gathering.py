@@ -32,6 +32,11 @@ class ManifestsHere:
         self.found: dict[Digest, Manifest] = {}
         self._size = 0
 
+    @property
+    def in_order(self) -> bool:
+        """As ``remote.Destination``."""
+        return False
+
     def missing(self, digests: Sequence[Digest]) -> Wanted:
         """As ``remote.Destination``."""
         return Wanted(tuple(digest for digest in digests if digest not in self.found))
@@ -117,6 +122,11 @@ class Gathering:
         parts = (part for file in self._waiting for part in file.manifest.parts[file.index :])
         return {part.digest: part.length for part in parts if part.digest not in self._places}
 
+    @property
+    def in_order(self) -> bool:
+        """As ``remote.Destination``: files grow from their first byte on."""
+        return True
+
     def missing(self, digests: Sequence[Digest]) -> Wanted:
         """As ``remote.Destination``."""
         wanted = [digest for digest in digests if digest in self._lacking]
@@ -128,12 +138,18 @@ class Gathering:
 
     def usable(self, bases: Bases) -> set[Digest]:
         """As ``remote.Destination``."""
-        for base in {base for of in bases.values() for base in of} - self._places.keys() - self._wrong:
+        named = {base for of in bases.values() for base in of}
+        for base in named - self._places.keys() - self._wrong:
             place = self._elsewhere(base)
             if place is not None:
                 self._bases[base] = place
-        here = self._places.keys() | self._bases.keys()
-        return {digest for digest, of in bases.items() if here >= set(of)}
+        here = named & (self._places.keys() | self._bases.keys())
+        usable = set()
+        for digest in self._lacking:  # what comes first can be built upon
+            if digest in bases and here >= set(bases[digest]):
+                usable.add(digest)
+            here.add(digest)
+        return usable
 
     def _check_bases(self, record: Record) -> None:
         """Incomplete if it was not what came that is wrong, but what is here: then it comes without that."""

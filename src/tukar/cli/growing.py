@@ -143,6 +143,8 @@ class Growing:
         if part is None or not _fits(record, part):
             raise Corrupt(f"object {record.digest} is not as long as the part of {self.item.file.path!r} that it is")
         self._open()
+        if record.bases:
+            self._flush()  # the base may be a part that has just come
         partial = self._begin(record, start, base)
         if record.size <= _SMALL:
             self._receive_small(partial, source)

@@ -145,6 +145,11 @@ class LocalDestination:
     owner: str
     scope: Scope
 
+    @property
+    def in_order(self) -> bool:
+        """As ``remote.Destination``: a base may come before what is a difference to it."""
+        return False
+
     def missing(self, digests: Sequence[Digest]) -> Wanted:
         """Of these objects, those that have to be sent; the others are held for the owner from now on.
 

@@ -76,6 +76,10 @@ class Source(Protocol):
 class Destination(Protocol):
     """Where objects go to."""
 
+    @property
+    def in_order(self) -> bool:
+        """Whether objects have to come in the order in which ``missing`` names them."""
+
     def missing(self, digests: Sequence[Digest]) -> Wanted:
         """Of these objects, at most ``OBJECTS_LIMIT``, those that have to be sent; the others stay there meanwhile.
 
@@ -84,6 +88,8 @@ class Destination(Protocol):
 
     def usable(self, bases: Bases) -> set[Digest]:
         """Those of these objects that may come as differences: their bases are here, and stay here meanwhile.
+
+        Where objects come in order, a base that comes before them is as good as here.
 
         Whoever sends learns from it that they are.
         """

@@ -80,6 +80,11 @@ class RepositoryDestination:
     repo: RepoId
     name: str
 
+    @property
+    def in_order(self) -> bool:
+        """As ``remote.Destination``."""
+        return False
+
     def limit(self) -> int | None:
         """The bytes of the largest file that the hub takes; None if it takes no objects: it is another kind of hub."""
         try:

@@ -87,7 +87,8 @@ class _Transfer:
         wanted = _joined([self._missing(batch) for batch in _batches(digests)])
         start = wanted.start
         bases = self._bases(wanted.objects, digests)
-        for generation in _generations(wanted.objects, bases):
+        in_order = self.destination.in_order
+        for generation in [wanted.objects] if in_order else _generations(wanted.objects, bases):
             for portion in _portions(generation, digests):
                 self._move(Wanted(portion, start), digests, bases)
                 start = None
