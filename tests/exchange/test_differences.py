@@ -12,6 +12,8 @@ from tukar.errors import Corrupt
 from tukar.exchange.local import LocalDestination, LocalSource
 from tukar.exchange.remote import Bases, Wanted
 from tukar.exchange.transfer import Moved, transfer
+from tukar.objects import index
+from tukar.objects.packs import key
 from tukar.objects.repack import Repacker
 from tukar.objects.tables import bases, objects
 from tukar.storage.memory import MemoryStorage
@@ -194,3 +196,44 @@ def test_what_has_to_come_in_order_does(giver: Side, taker: Side) -> None:
     destination = InOrder(taker.destination())
     transfer(known(giver, CHILD_FILE, BASE_FILE), destination, wanted, wait=Waits())
     assert destination.came == list(wanted)
+
+
+def flip(side: Side, content: bytes) -> None:
+    """A bit of each block of a file's tensors, which no check has found yet."""
+    with side.store.database.read() as tx:
+        located = index.locate(tx, [part.digest for part in side.manifest(content).parts if part.length >= 4096])
+    for location in located.values():
+        name = key(location.pack_id)
+        pack = bytearray(side.store.storage.read(name, 0, side.store.storage.stat(name).size))
+        for block in location.record.blocks():
+            pack[location.record.offset + block.start] ^= 4
+        with side.store.storage.create(name) as file:
+            file.write(pack)
+
+
+def arrive(giver: Side, taker: Side, line: Line, destination: LocalDestination) -> None:
+    transfer(line, destination, giver.wanted(CHILD_FILE), wait=Waits())
+    destination.assemble(giver.announced(CHILD_FILE))
+    assert taker.read(CHILD_FILE) == CHILD_FILE
+    assert differences(taker) == 0
+
+
+def test_a_bad_base_here_is_not_held_against_who_sends(giver: Side, taker: Side) -> None:
+    """What is a difference to it comes by itself."""
+    taker.land(BASE_FILE)
+    flip(taker, BASE_FILE)
+    arrive(giver, taker, Line(known(giver, CHILD_FILE)), taker.destination(BASE_FILE))
+
+
+@pytest.mark.parametrize("cut", [3000, 5500])
+def test_a_base_may_turn_bad_after_a_part_has_come(giver: Side, taker: Side, cut: int) -> None:
+    taker.land(BASE_FILE)
+    line = Line(known(giver, CHILD_FILE), cuts=[cut])
+    with pytest.raises(InterruptedError):
+        transfer(line, taker.destination(BASE_FILE), giver.wanted(CHILD_FILE), wait=interrupt)
+    flip(taker, BASE_FILE)
+    arrive(giver, taker, line, taker.destination(BASE_FILE))
+
+
+def interrupt(_: float) -> None:
+    raise InterruptedError

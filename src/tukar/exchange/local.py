@@ -10,7 +10,7 @@ import shutil
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -22,7 +22,7 @@ from tukar.errors import Invalid, NotFound
 from tukar.exchange.remote import OBJECTS_LIMIT, Bases, Busy, Pieces, Progress, Wanted
 from tukar.exchange.remote import Announced as Announced
 from tukar.objects import damage, holds, stream
-from tukar.objects.arrivals import Arrivals, Incomplete
+from tukar.objects.arrivals import Arrivals, BaseUnusable, Incomplete
 from tukar.objects.assembly import Assembly
 from tukar.objects.index import Location
 from tukar.objects.reading import Blocks
@@ -139,11 +139,13 @@ class LocalDestination:
     Attributes:
         owner: for whom it is held, until the owner is dropped.
         scope: the files that the sender may know to be here: their objects need not be sent.
+        unusable: bases that turned out to be bad here: what is a difference to them has to come by itself.
     """
 
     store: LocalStore
     owner: str
     scope: Scope
+    unusable: set[Digest] = field(default_factory=set, init=False, compare=False)
 
     @property
     def in_order(self) -> bool:
@@ -177,7 +179,7 @@ class LocalDestination:
         """
         with self.store.database.write() as tx:
             holds.touch(tx, self.owner, self.store.clock())
-            named = {base for of in bases.values() for base in of}
+            named = {base for of in bases.values() for base in of} - self.unusable
             here = ids_within(tx, named, self.scope) | holds.objects_of(tx, self.owner, named)
             here = shallow(tx, here)
             found = {digest for digest, of in bases.items() if of and here.keys() >= set(of)}
@@ -196,10 +198,14 @@ class LocalDestination:
         """Take a stream in; what came before an error stays. ``wanted`` is None where any object may come.
 
         Corrupt if something comes that is not what it should be; Busy if another stream comes for the owner;
-        Incomplete if it ends before all has come.
+        Incomplete if it ends before all has come; BaseUnusable if what something is a difference to cannot be read.
         """
         with self._arriving() as arrivals:
-            arrivals.take(pieces, wanted, on_progress, differences)
+            try:
+                arrivals.take(pieces, wanted, on_progress, differences)
+            except BaseUnusable as error:
+                self.unusable.add(error.base)
+                raise
             arrivals.seal()
             if wanted is not None and not wanted.keys() <= arrivals.taken:
                 raise Incomplete

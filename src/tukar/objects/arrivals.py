@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,9 @@ from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from tukar.database import Database
-from tukar.errors import Corrupt
+from tukar.errors import Corrupt, Unavailable
 from tukar.objects import damage, holds, index, registration, stream
+from tukar.objects.blocks import no_base
 from tukar.objects.cache import BlockCache
 from tukar.objects.packing import drop_packs
 from tukar.objects.packs import Location, Record, read_footer
@@ -37,6 +38,19 @@ _SEAL_BYTES: Final = 64 << 20
 _PIECE: Final = 1 << 20
 _UNKNOWN_SIZE: Final = 64 << 20  # of an object whose size nobody knows beforehand: a manifest of a million parts
 _DOING: Final = "take in what arrives"
+
+
+class BaseUnusable(Unavailable):
+    """What an object is a difference to cannot be read here: no fault of who sends. It has to come by itself.
+
+    Attributes:
+        base: what cannot be read.
+    """
+
+    def __init__(self, base: Digest) -> None:
+        super().__init__(f"object {base}, which others are differences to, cannot be read", hint="run `tukar check`")
+        self.base = base
+
 
 Progress = Callable[[int], None]
 """Called with the number of bytes that arrived since the last call."""
@@ -108,7 +122,7 @@ class Arrivals:
         come. Those in ``differences`` may come as differences to these bases, which are held for the owner.
 
         What came before it ended, or before an error, stays. NotAsAnnounced if something comes that was not asked for,
-        or is not what it should be; whatever ``pieces`` raises.
+        or is not what it should be; BaseUnusable if one of these bases cannot be read; whatever ``pieces`` raises.
         """
         source = Input(pieces)
         while self._take_one(source, wanted, on_progress, differences):
@@ -166,6 +180,9 @@ class Arrivals:
                 partial.take(data)
                 on_progress(len(data))
             partial.end()
+        except BaseUnusable:
+            self._drop_partial()
+            raise
         except Corrupt:
             self._go_back(partial)
             raise
@@ -188,20 +205,25 @@ class Arrivals:
         raise Incomplete from None
 
     def _verifier(self, record: Record) -> Verifier:
-        """Corrupt if a base that it needs is not held for the owner any more."""
-        if not record.bases:
-            return Verifier(record)
-
-        def locate(digest: Digest) -> Location:
-            with self._database.read() as tx:
-                found = holds.locations_of(tx, self._owner, [digest])
-                if digest not in found:
-                    raise Corrupt(f"object {digest} is not here, and {record.digest} came as a difference to it")
-                return index.with_bases(tx, [found[digest]])[0]
-
+        """BaseUnusable if a base that it needs is not held for the owner any more; later, if it cannot be read."""
         blocks = Blocks(self._storage, BlockCache(_CACHE))
-        sources = [ObjectSource(blocks, partial(locate, digest)) for digest in record.bases]
-        return Verifier(record, lambda base, start, stop: sources[base].read(start, stop))
+        sources = []
+        for digest in record.bases:
+            with _needed(digest):
+                sources.append(ObjectSource(blocks, partial(self._locate, digest)))
+
+        def read(base: int, start: int, stop: int) -> bytes:
+            with _needed(record.bases[base]):
+                return sources[base].read(start, stop)
+
+        return Verifier(record, read if sources else no_base)
+
+    def _locate(self, digest: Digest) -> Location:
+        with self._database.read() as tx:
+            found = holds.locations_of(tx, self._owner, [digest])
+            if digest not in found:
+                raise Corrupt(f"object {digest} is not held for {self._owner}")
+            return index.with_bases(tx, [found[digest]])[0]
 
     def _drop_partial(self) -> None:
         if self._partial is not None:
@@ -234,7 +256,7 @@ class Arrivals:
         """Take up what is in the file, up to the first byte that is not as it should be."""
         source = Input(self._read(0, os.fstat(self._file).st_size))
         good = 0
-        with suppress(Corrupt):  # torn by a crash: it comes again
+        with suppress(Corrupt, BaseUnusable):  # torn by a crash, or its base is bad by now: it comes again
             while self._partial is None and (begun := stream.read_header(source)) is not None:
                 verifier = self._verifier(begun[0])
                 start = good + verifier.record.footer_size
@@ -311,6 +333,15 @@ class Arrivals:
         if found.keys() != set(record.bases):
             raise index.FreedMeanwhile
         return replace(record, depth=1 + max(base.record.depth for base in found.values()))
+
+
+@contextmanager
+def _needed(base: Digest) -> Iterator[None]:
+    """BaseUnusable if the base turns out to be missing, or damaged."""
+    try:
+        yield
+    except Corrupt as error:
+        raise BaseUnusable(base) from error
 
 
 def _recall_object(verifier: Verifier, source: Input) -> None:
