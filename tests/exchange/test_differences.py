@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from tukar.database import Database, metadata
-from tukar.errors import Corrupt
+from tukar.errors import Corrupt, Invalid
 from tukar.exchange.local import LocalDestination, LocalSource
-from tukar.exchange.remote import Bases, Wanted
+from tukar.exchange.remote import OBJECTS_LIMIT, Bases, Wanted
 from tukar.exchange.transfer import Moved, transfer
 from tukar.objects import index
 from tukar.objects.packs import key
@@ -237,3 +237,26 @@ def test_a_base_may_turn_bad_after_a_part_has_come(giver: Side, taker: Side, cut
 
 def interrupt(_: float) -> None:
     raise InterruptedError
+
+
+class Counted(list[Digest]):
+    """Counts how often somebody goes through it."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Digest]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_a_request_takes_time_in_proportion_to_its_length(giver: Side) -> None:
+    source, wanted = known(giver, CHILD_FILE), Counted(giver.wanted(CHILD_FILE))
+    source.give(wanted, None, [])
+    alone, wanted.times = wanted.times, 0
+    source.give(wanted, None, [Digest.of(b"%d" % number) for number in range(100)])
+    assert wanted.times <= alone + 1
+
+
+def test_no_more_differences_are_asked_for_at_once_than_objects(giver: Side) -> None:
+    with pytest.raises(Invalid, match="at once"):
+        known(giver, CHILD_FILE).give([], None, [Digest.of(b"")] * (OBJECTS_LIMIT + 1))

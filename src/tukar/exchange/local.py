@@ -92,7 +92,9 @@ class LocalSource:
         NotFound if one is not within the scope: whether it is stored is not told.
         """
         _check_count(wanted)
-        allowed = self.bases([digest for digest in differences if digest in set(wanted)]) if differences else {}
+        _check_count(differences)
+        asked = set(wanted)
+        allowed = self.bases([digest for digest in differences if digest in asked]) if differences else {}
         with self.store.database.read() as tx:
             sizes = frames_within(tx, wanted, self.scope, allowed.keys())
         _require(wanted, sizes)
@@ -291,6 +293,6 @@ def _require(wanted: Iterable[Digest], found: Iterable[Digest]) -> None:
             raise NotFound(f"no object {digest} here that you may have")
 
 
-def _check_count(digests: Sequence[Digest]) -> None:
+def _check_count(digests: Collection[Digest]) -> None:
     if len(digests) > OBJECTS_LIMIT:
         raise Invalid(f"more than {OBJECTS_LIMIT} objects at once")
