@@ -13,8 +13,9 @@ from tukar.exchange.local import LocalDestination, LocalSource
 from tukar.exchange.remote import OBJECTS_LIMIT, Bases, Wanted
 from tukar.exchange.transfer import Moved, transfer
 from tukar.objects import index
-from tukar.objects.packs import key
+from tukar.objects.packs import Record, key
 from tukar.objects.repack import Repacker
+from tukar.objects.stream import Input, read_header
 from tukar.objects.tables import bases, objects
 from tukar.storage.memory import MemoryStorage
 from tukar.testing.relations import fresh, stored, tuned
@@ -260,3 +261,26 @@ def test_a_request_takes_time_in_proportion_to_its_length(giver: Side) -> None:
 def test_no_more_differences_are_asked_for_at_once_than_objects(giver: Side) -> None:
     with pytest.raises(Invalid, match="at once"):
         known(giver, CHILD_FILE).give([], None, [Digest.of(b"")] * (OBJECTS_LIMIT + 1))
+
+
+class Outdated(LocalSource):
+    """What it tells is encoded anew before it is sent."""
+
+    def bases(self, wanted: Sequence[Digest]) -> Bases:
+        return dict.fromkeys(wanted, (Digest.of(b"what they were differences to before"),))
+
+
+def records(pieces: Iterable[bytes]) -> Iterator[Record]:
+    source = Input(pieces)
+    while (begun := read_header(source)) is not None:
+        assert len(source.exactly(begun[0].stored_size)) == begun[0].stored_size
+        yield begun[0]
+
+
+def test_nothing_is_named_that_was_not_told_of(giver: Side) -> None:
+    """Between telling and sending it may have become a difference to what is private."""
+    source, wanted = known(giver, CHILD_FILE), list(giver.wanted(CHILD_FILE))
+    outdated = Outdated(source.store, source.scope, source.known)
+    sent = list(records(outdated.give(wanted, None, wanted).pieces))
+    assert [record.digest for record in sent] == wanted
+    assert [record.bases for record in sent] == [()] * len(wanted)

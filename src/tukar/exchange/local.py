@@ -98,7 +98,7 @@ class LocalSource:
         with self.store.database.read() as tx:
             sizes = frames_within(tx, wanted, self.scope, allowed.keys())
         _require(wanted, sizes)
-        pieces = stream.send(Blocks(self.store.storage), _Locator(self, wanted), wanted, start, allowed.keys())
+        pieces = stream.send(Blocks(self.store.storage), _Locator(self, wanted), wanted, start, allowed)
         known = [size for size in sizes.values() if size is not None]
         if len(known) < len(sizes):
             return Given(None, pieces)

@@ -6,8 +6,9 @@ The record's offset says at which of the stored bytes the frame begins: 0, or wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 from tukar.errors import Corrupt, NotFound, Unavailable
@@ -63,12 +64,12 @@ def send(
     locate: Locate,
     wanted: Iterable[Digest],
     start: Start | None = None,
-    differences: Collection[Digest] = (),
+    differences: Mapping[Digest, tuple[Digest, ...]] = MappingProxyType({}),
 ) -> Iterator[bytes]:
     """The frames of the wanted objects, in pieces of about a block, each block compared with its digest.
 
-    What is stored as a difference is sent by itself unless it is among ``differences``: whoever gets it may not have
-    its bases.
+    What is stored as a difference is sent by itself unless it is among ``differences``, to these very bases: whoever
+    gets it may not have others, nor know that they are here.
 
     NotFound where an object is not stored; Corrupt where one is damaged.
     """
@@ -76,11 +77,15 @@ def send(
 
 
 def _frames(
-    blocks: Blocks, locate: Locate, wanted: Iterable[Digest], start: Start | None, differences: Collection[Digest]
+    blocks: Blocks,
+    locate: Locate,
+    wanted: Iterable[Digest],
+    start: Start | None,
+    differences: Mapping[Digest, tuple[Digest, ...]],
 ) -> Iterator[bytes]:
     for digest in wanted:
         location = locate(digest)
-        if location.record.bases and digest not in differences:
+        if location.record.bases and location.record.bases != differences.get(digest):
             yield from _alone(blocks, locate, location, start)
         else:
             at = skipped(location.record, start)
