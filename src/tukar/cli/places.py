@@ -19,15 +19,16 @@ from tukar.types import Digest
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an object's raw bytes are on this disk: in the first of these files that is there."""
+    """Where an object's raw bytes are on this disk: in the first of these files that can be read."""
 
     paths: tuple[Path, ...]
     start: int
 
     def read(self, start: int, stop: int) -> bytes:
-        """The bytes of the object from ``start`` to ``stop``; fewer if they are not there any more."""
+        """The bytes of the object from ``start`` to ``stop``; fewer if they are not there any more, or not for us."""
         for path in self.paths:
-            with suppress(FileNotFoundError), path.open("rb", buffering=0) as file:
+            # Others' files may be anything; and a hub, which says at which byte, may say a byte that no file has.
+            with suppress(OSError, OverflowError), path.open("rb", buffering=0) as file:
                 return os.pread(file.fileno(), stop - start, self.start + start)
         return b""
 
