@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 
 import pytest
 import sqlalchemy as sa
 
+from tukar.codecs.raw import Raw
 from tukar.database import Database, metadata
 from tukar.errors import Corrupt, Invalid
 from tukar.exchange.local import LocalDestination, LocalSource
 from tukar.exchange.remote import OBJECTS_LIMIT, Bases, Wanted
 from tukar.exchange.transfer import Moved, transfer
-from tukar.objects import index
+from tukar.objects import index, reencoding, stream
 from tukar.objects.packs import Record, key
 from tukar.objects.repack import Repacker
-from tukar.objects.stream import Input, read_header
+from tukar.objects.stream import Input, Start
 from tukar.objects.tables import bases, objects
 from tukar.storage.memory import MemoryStorage
 from tukar.testing.relations import fresh, stored, tuned
@@ -272,7 +275,7 @@ class Outdated(LocalSource):
 
 def records(pieces: Iterable[bytes]) -> Iterator[Record]:
     source = Input(pieces)
-    while (begun := read_header(source)) is not None:
+    while (begun := stream.read_header(source)) is not None:
         assert len(source.exactly(begun[0].stored_size)) == begun[0].stored_size
         yield begun[0]
 
@@ -284,3 +287,51 @@ def test_nothing_is_named_that_was_not_told_of(giver: Side) -> None:
     sent = list(records(outdated.give(wanted, None, wanted).pieces))
     assert [record.digest for record in sent] == wanted
     assert [record.bases for record in sent] == [()] * len(wanted)
+
+
+class Reads(MemoryStorage):
+    """Counts how often something is read."""
+
+    count = 0
+
+    def read(self, key: str, start: int, stop: int) -> bytes:
+        self.count += 1
+        return super().read(key, start, stop)
+
+
+@pytest.fixture
+def large(make_side: Callable[[], Side], monkeypatch: pytest.MonkeyPatch) -> Side:
+    """A child that is too large to be encoded before it is sent, in several blocks."""
+    monkeypatch.setattr(stream, "LARGE", 4096)
+    monkeypatch.setattr(reencoding, "BLOCK_SIZE", 4096)
+    side = make_side()
+    side.land(BASE_FILE)
+    side.land(CHILD_FILE)
+    repack(side)
+    return side
+
+
+def test_a_large_one_is_sent_as_it_is_decoded(large: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is gone through before the first byte, nor what has been sent already after a cut."""
+    monkeypatch.setattr(stream, "_GATHER", 0)
+    reads = Reads()
+    reads._blobs = large.store.storage._blobs  # type: ignore[attr-defined]
+    source = replace(known(large, CHILD_FILE), store=replace(large.store, storage=reads))
+    wanted = max(source.bases(list(large.wanted(CHILD_FILE))), key=lambda each: source.locate([each])[each].record.size)
+    pieces = source.give([wanted]).pieces
+    header = next(pieces)
+    assert reads.count == 0
+    (record,) = records(chain([header], pieces))
+    assert (record.codec, record.stored_size, record.bases) == (Raw.id, record.size, ())
+    whole, reads.count = reads.count, 0
+    header, *rest = source.give([wanted], Start(stream.name(record), record.size - 700)).pieces
+    assert len(header) == record.footer_size
+    assert sum(map(len, rest)) == 700
+    assert 0 < reads.count < whole / 3
+
+
+@pytest.mark.parametrize("cut", [500, 9000, 30_000])
+def test_a_large_one_goes_on_where_it_was_cut(large: Side, taker: Side, cut: int) -> None:
+    line = Line(known(large, CHILD_FILE), cuts=[cut])
+    arrive(large, taker, line, taker.destination())
+    assert line.carried < 1.4 * len(CHILD_FILE)

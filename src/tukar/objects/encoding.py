@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tukar.codecs.base import Codec, TensorView
@@ -15,6 +15,10 @@ from tukar.objects.packs import BLOCK, CONTENT, MAX_META, Record
 from tukar.types import ByteSource, Digest
 
 BLOCK_SIZE: Final = 1 << 20
+
+LARGE: Final = 256 << 20
+"""Raw bytes of a difference beyond which it is not encoded by itself to be sent: that takes two passes before the first
+byte, some seconds for these, and whoever waits takes a minute of silence for a dead line."""
 
 _TINY: Final = 512  # bytes: what the object takes in the index is more than compression could save
 _KEPT: Final = 8 << 20  # raw bytes of an object whose blocks are kept, instead of being encoded a second time
@@ -115,6 +119,12 @@ def encoded_alone(stored: Record, data: ByteSource) -> tuple[Record, Iterator[by
     """An object that is stored as a difference, encoded by itself: what encodes it knows its elements from there."""
     tensor = TensorView(data, dtype_of(stored.meta) if stored.codec == Delta.id else None)
     return _encoded(stored.digest, stored.kind, Coded(), tensor, stored.block_size)
+
+
+def decoded(stored: Record) -> Record:
+    """The record, with offset 0, of the same object stored as it is: its table names the digests of raw blocks too."""
+    table = b"".join(BLOCK.pack(block.raw_size, block.raw_digest, block.raw_digest) for block in stored.blocks())
+    return replace(stored, codec=Raw.id, offset=0, stored_size=stored.size, meta=b"", table=table, bases=(), depth=0)
 
 
 def _encoded(

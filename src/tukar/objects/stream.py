@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from tukar.errors import Corrupt, NotFound, Unavailable
-from tukar.objects.encoding import encoded_alone
+from tukar.objects.encoding import LARGE, decoded, encoded_alone
 from tukar.objects.packs import MAX_FOOTER, RECORD, Block, Fixed, Location, Record, key
 from tukar.objects.reading import Blocks, ObjectSource
 from tukar.storage.base import Storage
@@ -98,6 +98,9 @@ def _alone(blocks: Blocks, locate: Locate, location: Location, start: Start | No
     """The frame of an object that is decoded, and encoded by itself; always in the same way, so that it can go on."""
     digest = location.record.digest
     source = ObjectSource(blocks, lambda: locate(digest))
+    if location.record.size > LARGE:
+        yield from _decoded(location.record, source, start)
+        return
     record, stored = encoded_alone(location.record, source)
     at = skipped(record, start)
     yield header(record, at)
@@ -106,6 +109,15 @@ def _alone(blocks: Blocks, locate: Locate, location: Location, start: Start | No
         if sent + len(block) > at:
             yield bytes(block[max(0, at - sent) :])
         sent += len(block)
+
+
+def _decoded(stored: Record, source: ObjectSource, start: Start | None) -> Iterator[bytes]:
+    """The frame of a large object that is only decoded, from where it goes on."""
+    record = decoded(stored)
+    at = skipped(record, start)
+    yield header(record, at)
+    for block in record.blocks(at):
+        yield source.read(max(at, block.raw_start), block.raw_start + block.raw_size)
 
 
 def skipped(record: Record, start: Start | None) -> int:
