@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tukar.cli import fetching
+from tukar.cli.gathering import Gathering
+from tukar.exchange.repository import RepositorySource
 from tukar.testing.relations import Weights, fresh, stored, tuned
 
 from .files import contents, write
@@ -122,3 +125,25 @@ def test_related_tensors_of_one_file_come_in_one_pull(
     whole = related(base, child) if is_base_first else related(child, base)
     nbytes = pulled(tukar, name, tmp_path / "pushed", tmp_path / "pulled", {"both.safetensors": whole})
     assert (nbytes < 0.6 * len(whole)) is is_base_first
+
+
+def test_a_base_that_changes_here_meanwhile_comes(
+    tukar: Commands, pushed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was to be a base, and to be copied, is found changed when it is used as a base."""
+    folder, before = tmp_path / "pulled", {"a.safetensors": BASE_FILE}
+    after = {"a.safetensors": CHILD_FILE, "b.safetensors": BASE_FILE}
+    tukar.json("push", write(tmp_path / "before", before), pushed)
+    tukar.json("pull", pushed, "--to", folder)
+    tukar.json("push", write(tmp_path / "after", after), pushed)
+    gather = fetching._gather
+
+    def change(source: RepositorySource, gathering: Gathering) -> None:
+        with (folder / "a.safetensors").open("r+b") as file:
+            file.seek(2000)
+            file.write(bytes(len(BASE_FILE) - 2000))
+        gather(source, gathering)
+
+    monkeypatch.setattr(fetching, "_gather", change)
+    tukar.json("pull", pushed, "--to", folder)
+    assert contents(folder) == after

@@ -5,7 +5,7 @@ this disk already do not come at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NoReturn
 
 from blake3 import blake3
 
@@ -152,7 +152,7 @@ class Gathering:
         return usable
 
     def _check_bases(self, record: Record) -> None:
-        """Incomplete if it was not what came that is wrong, but what is here: then it comes without that."""
+        """ChangedHere or Incomplete if it was not what came that is wrong, but what is here: it comes without that."""
         for base in record.bases:
             place = self._places.get(base) or self._bases[base]
             hasher = blake3()
@@ -160,8 +160,9 @@ class Gathering:
                 hasher.update(place.read(start, min(start + _STEP, record.size)))
             if hasher.digest() != base:
                 self._wrong.add(base)
-                self._bases.pop(base, None)
-                self._places.pop(base, None)
+                if base in self._places:  # as a part, too, it may have to come
+                    self._forget(place)
+                del self._bases[base]
                 raise Incomplete
 
     def _base(self, record: Record) -> Base:
@@ -213,9 +214,13 @@ class Gathering:
         if place is None:
             raise Corrupt("the objects arrived out of order")
         if not file.copy(place):
-            self._places = {each: other for each, other in self._places.items() if other.paths != place.paths}
-            self._lacking = self._plan()
-            raise ChangedHere(f"{place.paths[0]} is being written to", hint="pull again once that has ended")
+            self._forget(place)
+
+    def _forget(self, place: Place) -> NoReturn:
+        """Nothing is in this file any more."""
+        self._places = {each: other for each, other in self._places.items() if other.paths != place.paths}
+        self._lacking = self._plan()
+        raise ChangedHere(f"{place.paths[0]} is being written to", hint="pull again once that has ended")
 
     def finish(self) -> None:
         """Make the files whole of what is here. ChangedHere if more has to come."""
