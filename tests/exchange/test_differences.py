@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+from typing import ClassVar
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from tukar.exchange.local import LocalDestination, LocalSource
 from tukar.exchange.remote import OBJECTS_LIMIT, Bases, Wanted
 from tukar.exchange.transfer import Moved, transfer
 from tukar.objects import index, reencoding, stream
+from tukar.objects.index import Location
 from tukar.objects.packs import Record, key
 from tukar.objects.repack import Repacker
 from tukar.objects.stream import Input, Start
@@ -284,7 +286,7 @@ def test_nothing_is_named_that_was_not_told_of(giver: Side) -> None:
     """Between telling and sending it may have become a difference to what is private."""
     source, wanted = known(giver, CHILD_FILE), list(giver.wanted(CHILD_FILE))
     outdated = Outdated(source.store, source.scope, source.known)
-    sent = list(records(outdated.give(wanted, None, wanted).pieces))
+    sent = list(records(outdated.give(wanted, None, wanted)))
     assert [record.digest for record in sent] == wanted
     assert [record.bases for record in sent] == [()] * len(wanted)
 
@@ -318,13 +320,13 @@ def test_a_large_one_is_sent_as_it_is_decoded(large: Side, monkeypatch: pytest.M
     reads._blobs = large.store.storage._blobs  # type: ignore[attr-defined]
     source = replace(known(large, CHILD_FILE), store=replace(large.store, storage=reads))
     wanted = max(source.bases(list(large.wanted(CHILD_FILE))), key=lambda each: source.locate([each])[each].record.size)
-    pieces = source.give([wanted]).pieces
+    pieces = source.give([wanted])
     header = next(pieces)
     assert reads.count == 0
     (record,) = records(chain([header], pieces))
     assert (record.codec, record.stored_size, record.bases) == (Raw.id, record.size, ())
     whole, reads.count = reads.count, 0
-    header, *rest = source.give([wanted], Start(stream.name(record), record.size - 700)).pieces
+    header, *rest = source.give([wanted], Start(stream.name(record), record.size - 700))
     assert len(header) == record.footer_size
     assert sum(map(len, rest)) == 700
     assert 0 < reads.count < whole / 3
@@ -335,3 +337,34 @@ def test_a_large_one_goes_on_where_it_was_cut(large: Side, taker: Side, cut: int
     line = Line(known(large, CHILD_FILE), cuts=[cut])
     arrive(large, taker, line, taker.destination())
     assert line.carried < 1.4 * len(CHILD_FILE)
+
+
+class Asked(LocalSource):
+    """Notes how many objects were located at once."""
+
+    at_once: ClassVar[list[int]] = []
+
+    def locate(self, digests: Sequence[Digest]) -> dict[Digest, Location]:
+        self.at_once.append(len(digests))
+        return LocalSource.locate(self, digests)
+
+
+def test_an_object_is_located_once(giver: Side) -> None:
+    """Also where it is decoded, and encoded by itself."""
+    source, wanted = known(giver, CHILD_FILE), list(giver.wanted(CHILD_FILE))
+    Asked.at_once.clear()
+    assert len(list(records(Asked(source.store, source.scope, source.known).give(wanted)))) == len(wanted)
+    assert Asked.at_once == [len(wanted)]
+
+
+def test_what_is_encoded_anew_meanwhile_is_sent_as_it_is_then(make_side: Callable[[], Side], taker: Side) -> None:
+    side = make_side()
+    side.land(BASE_FILE)
+    side.land(CHILD_FILE)
+    wanted = side.wanted(CHILD_FILE)
+    pieces = known(side, CHILD_FILE).give(list(wanted))
+    repack(side)
+    assert differences(side) == 3
+    taker.destination().write(pieces, wanted)
+    taker.destination().assemble(side.announced(CHILD_FILE))
+    assert taker.read(CHILD_FILE) == CHILD_FILE

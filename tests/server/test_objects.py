@@ -78,7 +78,7 @@ def test_a_file_is_what_its_objects_make_up(site: Site, repository: str) -> None
         parts = manifest(site, repository, path).parts
         answer = read(site, repository, dict.fromkeys(str(part.digest) for part in parts))
         assert answer.headers["content-type"] == "application/vnd.tukar.objects"
-        assert int(answer.headers["content-length"]) == len(answer.content)
+        assert "content-length" not in answer.headers  # an object may be encoded anew before it is its turn
         raw = {frame.record.digest: frame.raw for frame in frames(answer.content)}
         assert b"".join(raw[part.digest] for part in parts) == content
 

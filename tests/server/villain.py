@@ -113,7 +113,7 @@ class Villain:
     def stream(self, wanted: Sequence[str]) -> list[bytes]:
         """What an honest hub would serve."""
         source = hand_over.source(self.store, lambda _: sa.true())
-        return [bytes(piece) for piece in source.give([Digest.parse(each) for each in wanted]).pieces]
+        return [bytes(piece) for piece in source.give([Digest.parse(each) for each in wanted])]
 
     def any_object(self) -> str:
         with self.store.database.read() as tx:

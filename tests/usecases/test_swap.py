@@ -530,7 +530,7 @@ def test_only_who_is_trusted_is_handed_anything(hubs: tuple[Party, Party]) -> No
     ours.run(swap_id)
     (file, *_) = ours.record(swap_id).given[0].files
     known = ours.peer("theirs")
-    assert swap_talk.source(ours.services, known, swap_id).give([file.manifest]).size
+    assert next(swap_talk.source(ours.services, known, swap_id).give([file.manifest]))
     for state in ("revoked", "removed"):
         with pytest.raises(NotFound, match="can be fetched"):
             swap_talk.source(ours.services, replace(known, state=state), swap_id)  # type: ignore[arg-type]

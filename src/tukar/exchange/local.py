@@ -27,7 +27,7 @@ from tukar.objects.assembly import Assembly
 from tukar.objects.index import Location
 from tukar.objects.reading import Blocks
 from tukar.objects.relatives import shallow
-from tukar.objects.scopes import Scope, bases_within, frames_within, ids_within, locate_within
+from tukar.objects.scopes import Scope, bases_within, ids_within, locate_within
 from tukar.objects.stream import Start
 from tukar.storage.base import Storage
 from tukar.storage.oserrors import os_errors_unavailable
@@ -50,14 +50,6 @@ class LocalStore:
     storage: Storage
     arrivals: Path
     clock: Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A stream of objects, and its length in bytes; None where that shows only as it is made."""
-
-    size: int | None
-    pieces: Pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +76,14 @@ class LocalSource:
         self, wanted: Sequence[Digest], start: Start | None = None, differences: Collection[Digest] = ()
     ) -> Iterator[Pieces]:
         """As ``remote.Source``."""
-        yield self.give(wanted, start, differences).pieces
+        yield self.give(wanted, start, differences)
 
-    def give(self, wanted: Sequence[Digest], start: Start | None = None, differences: Collection[Digest] = ()) -> Given:
+    def give(
+        self, wanted: Sequence[Digest], start: Start | None = None, differences: Collection[Digest] = ()
+    ) -> Pieces:
         """The objects in their stored form, but for differences that are not among those that may come so.
+
+        How long that is shows only as it is made: meanwhile an object may be encoded anew.
 
         NotFound if one is not within the scope: whether it is stored is not told.
         """
@@ -96,20 +92,8 @@ class LocalSource:
         asked = set(wanted)
         allowed = self.bases([digest for digest in differences if digest in asked]) if differences else {}
         with self.store.database.read() as tx:
-            sizes = frames_within(tx, wanted, self.scope, allowed.keys())
-        _require(wanted, sizes)
-        pieces = stream.send(Blocks(self.store.storage), _Locator(self, wanted), wanted, start, allowed)
-        known = [size for size in sizes.values() if size is not None]
-        if len(known) < len(sizes):
-            return Given(None, pieces)
-        size = sum(known)
-        if start is not None and wanted:
-            size -= self._skipped(wanted[0], start)
-        return Given(size, pieces)
-
-    def _skipped(self, digest: Digest, start: Start) -> int:
-        record = self.locate([digest])[digest].record
-        return min(start.stored, record.stored_size) if start.record == stream.name(record) else 0
+            _require(wanted, ids_within(tx, wanted, self.scope))
+        return stream.send(Blocks(self.store.storage), _Locator(self, wanted), wanted, start, allowed)
 
     def locate(self, digests: Sequence[Digest]) -> dict[Digest, Location]:
         """Where the objects are; NotFound as ``give``."""
@@ -120,7 +104,7 @@ class LocalSource:
 
 
 class _Locator:
-    """Locates objects that are asked for in order, some at a time; those that are asked for again, anew."""
+    """Locates objects that are asked for in order, some at a time; one that is asked for again, by itself."""
 
     def __init__(self, source: LocalSource, wanted: Sequence[Digest]) -> None:
         self._source = source
@@ -128,7 +112,7 @@ class _Locator:
         self._found: dict[Digest, Location] = {}
 
     def __call__(self, digest: Digest) -> Location:
-        if digest not in self._found and self._waiting:
+        if self._waiting and self._waiting[0] == digest:
             some = [self._waiting.popleft() for _ in range(min(_AHEAD, len(self._waiting)))]
             self._found = self._source.locate(some)
         return self._found.pop(digest, None) or self._source.locate([digest])[digest]

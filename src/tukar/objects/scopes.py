@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import sqlalchemy as sa
 
 from tukar.database import Transaction
 from tukar.objects.index import Location, batches, location_of, with_bases
-from tukar.objects.packs import RECORD
 from tukar.objects.tables import damages, files, objects, parts
 from tukar.types import Digest
 
@@ -70,25 +69,6 @@ def places_within(tx: Transaction, digests: Iterable[Digest], scope: Scope) -> l
             seen[digest] += 1
             if seen[digest] <= _PLACES:
                 found.append((digest, row.sha256, row.start))
-    return found
-
-
-def frames_within(
-    tx: Transaction, digests: Iterable[Digest], scope: Scope, differences: Collection[Digest] = ()
-) -> dict[Digest, int | None]:
-    """The same with the bytes that each takes in a stream; None for those that are encoded anew as they are sent.
-
-    That is what is stored as a difference, and is not among those that are sent so.
-    """
-    found: dict[Digest, int | None] = {}
-    columns = objects.c
-    size = columns.stored_size + sa.func.length(columns.meta) + sa.func.length(columns.blocks) + RECORD.size
-    size += sa.func.coalesce(sa.func.length(columns.bases), 0)
-    query = sa.select(columns.digest, columns.depth, size.label("frame")).where(_needed(scope), ~_damaged())
-    for batch in batches(digests):
-        for row in tx.execute(query.where(columns.digest.in_(batch))):
-            digest = Digest(row.digest)
-            found[digest] = None if row.depth and digest not in differences else int(row.frame)
     return found
 
 

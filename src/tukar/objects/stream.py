@@ -96,8 +96,8 @@ def _frames(
 
 def _alone(blocks: Blocks, locate: Locate, location: Location, start: Start | None) -> Iterator[bytes]:
     """The frame of an object that is decoded, and encoded by itself; always in the same way, so that it can go on."""
-    digest = location.record.digest
-    source = ObjectSource(blocks, lambda: locate(digest))
+    digest, at_hand = location.record.digest, [location]
+    source = ObjectSource(blocks, lambda: at_hand.pop() if at_hand else locate(digest))
     if location.record.size > LARGE:
         yield from _decoded(location.record, source, start)
         return

@@ -45,8 +45,8 @@ def objects(request: Request, peer: Peer, body: bytes) -> Response:
     """The objects that a peer asks for, in their stored form."""
     asked = fields(parse_json(body))
     source = swap_talk.source(hub(request).services, peer, _swap_id(request))
-    given = source.give(digests(asked, "objects"), start(asked.get("start")), digests(asked, "differences"))
-    return PiecesResponse(given.pieces, given.size, headers={"Content-Type": STREAM})
+    pieces = source.give(digests(asked, "objects"), start(asked.get("start")), digests(asked, "differences"))
+    return PiecesResponse(pieces, None, headers={"Content-Type": STREAM})
 
 
 def bases(request: Request, peer: Peer, body: bytes) -> Response:

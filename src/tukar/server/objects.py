@@ -74,8 +74,8 @@ def _file(entry: Entry, manifests: Mapping[str, Digest]) -> dict[str, Any]:
 def read(request: Request, value: Any) -> Response:
     """Objects of the repository's files, in their stored form."""
     asked = fields(value)
-    given = _source(request).give(digests(asked, "objects"), start(asked.get("start")), digests(asked, "differences"))
-    return PiecesResponse(given.pieces, given.size, headers={"Content-Type": STREAM})
+    pieces = _source(request).give(digests(asked, "objects"), start(asked.get("start")), digests(asked, "differences"))
+    return PiecesResponse(pieces, None, headers={"Content-Type": STREAM})
 
 
 def bases(request: Request, value: Any) -> Response:

@@ -69,7 +69,7 @@ class Wire:
         self, swap_id: str, wanted: Sequence[Digest], start: Start | None, differences: Collection[Digest] = ()
     ) -> Iterator[Iterator[bytes]]:
         self._use("read")
-        yield self._counted(self._source(swap_id).give(wanted, start, differences).pieces)
+        yield self._counted(self._source(swap_id).give(wanted, start, differences))
 
     def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         for piece in pieces:
