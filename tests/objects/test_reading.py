@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from threading import Event, Semaphore
+from threading import BoundedSemaphore, Event, Semaphore
 
 import pytest
 
 from tukar import codecs
 from tukar.codecs import Codec
 from tukar.errors import Corrupt, NotFound
+from tukar.objects import ahead
 from tukar.objects.cache import BlockCache
 from tukar.objects.workers import CORES
 from tukar.storage.memory import MemoryStorage
@@ -102,16 +104,50 @@ def test_who_waits_for_the_storage_holds_up_nobody_else(store: Store) -> None:
         assert {first + each.result() for first, each in zip(begun, rest, strict=True)} == {contents[0]}
 
 
-def test_a_few_mebibytes_are_read_ahead(store: Store) -> None:
-    store.storage = storage = CountingStorage()
+def test_a_reader_alone_decodes_on_all_cores(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead, "CORES", 4)
+    store.storage = storage = StallingStorage()
     store.block_size, store.pack_size, store.cache = 1 << 20, 64 << 20, BlockCache(0)
     content = text(7 << 20, 1)
     (sha256,) = store.land(content)
     stream = store.open(sha256).stream()
+    begun = bytes(next(stream))
+    storage.keys = set(store.blobs())
+    with ThreadPoolExecutor(1) as pool:
+        rest = pool.submit(b"".join, stream)
+        try:
+            assert all(storage.stalled.acquire(timeout=60) for _ in range(4))
+        finally:
+            storage.goes_on.set()
+        assert begun + rest.result() == content
+
+
+@pytest.mark.parametrize("ending", ["read", "closed", "damaged"])
+def test_slow_readers_together_hold_little(store: Store, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    monkeypatch.setattr(ahead, "CORES", 4)
+    monkeypatch.setattr(ahead, "_more", more := BoundedSemaphore(3))
+    store.storage = storage = CountingStorage()
+    store.block_size, store.pack_size, store.cache = 1 << 20, 64 << 20, BlockCache(0)
+    content = text(7 << 20, 1)
+    (sha256,) = store.land(content)
+    streams = [store.open(sha256).stream() for _ in range(5)]
     storage.reads.clear()
-    begun = bytes(next(stream)) + bytes(next(stream))
-    assert len(storage.reads) <= 2 + 4
-    assert begun + b"".join(stream) == content
+    begun = [bytes(next(stream)) + bytes(next(stream)) for stream in streams]
+    assert len(storage.reads) <= 5 * (2 + 1) + 3
+    if ending == "damaged":
+        (pack,) = store.blobs()
+        storage.delete(pack)
+    for first, stream in zip(begun, streams, strict=True):
+        if ending == "read":
+            assert first + b"".join(stream) == content
+        elif ending == "damaged":
+            with pytest.raises(Corrupt):
+                b"".join(stream)
+        else:
+            assert isinstance(stream, Generator)
+            stream.close()
+    assert all(more.acquire(blocking=False) for _ in range(3)), "all of it was given back"
+    assert not more.acquire(blocking=False)
 
 
 @pytest.mark.parametrize("content", [noise(5 * BLOCK), SMALL], ids=["one-part", "many-parts"])

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Final
 
 from tukar.codecs.base import Buffer
 from tukar.database import Database
 from tukar.errors import Corrupt, NotFound
+from tukar.objects.ahead import ReadAhead
 from tukar.objects.blocks import decode_block
 from tukar.objects.cache import BlockCache
 from tukar.objects.index import Location, StoredFile, StoredPart, find_file, parts_between
 from tukar.objects.packs import Block, key
-from tukar.objects.workers import CORES
 from tukar.storage.base import Storage
 
-_RUN: Final = 1 << 20  # raw bytes fetched at a time, and held by each reader
-_AHEAD: Final = min(CORES, 4)  # of these, ahead of who takes them: a slow client holds them for long
+_RUN: Final = 1 << 20  # raw bytes fetched at a time
 _SMALL: Final = 64 << 10  # what is shorter is handed out with what follows: whoever takes it may pay for each piece
 _PARTS: Final = 256  # parts looked up at a time: a mixture-of-experts has 100,000
 
@@ -194,29 +192,19 @@ def _pieces(blocks: Blocks, wanted: Iterable[_Wanted]) -> Pieces:
 
 
 def _in_order(blocks: Blocks, runs: Iterable[list[_Wanted]]) -> Iterator[Sequence[Buffer]]:
-    """Runs as they are read: those that have to be decoded in several threads, a few ahead of who takes them.
-
-    Each reader has threads of its own, for they wait for the storage too: who reads slowly holds up nobody else.
-    """
-    ahead: deque[Future[Sequence[Buffer]]] = deque()
-    pool: ThreadPoolExecutor | None = None
+    """Runs as they are read: those that have to be decoded on all cores, ahead of who takes them."""
     is_first = True  # that has to be decoded: often it is the only one, and not worth a thread
-    try:
+    with ReadAhead(partial(_read, blocks)) as ahead:
         for run in runs:
             is_encoded = any(item.is_encoded for item in run)
             if not ahead and (is_first or not is_encoded):
                 is_first = is_first and not is_encoded
                 yield _read(blocks, run)
                 continue
-            pool = pool or ThreadPoolExecutor(_AHEAD, "decode")
-            ahead.append(pool.submit(_read, blocks, run))
-            if len(ahead) > _AHEAD:
-                yield ahead.popleft().result()
+            while not ahead.begin(run):
+                yield ahead.take()
         while ahead:
-            yield ahead.popleft().result()
-    finally:
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
+            yield ahead.take()
 
 
 def _runs(wanted: Iterable[_Wanted]) -> Iterator[list[_Wanted]]:
