@@ -10,7 +10,8 @@ from tukar.errors import Corrupt
 from tukar.objects.reading import Blocks
 from tukar.objects.rebuild import rebuild_index
 from tukar.objects.reencoding import Prepared, Preparing, Tensor
-from tukar.objects.repack import Repacked, Repacker
+from tukar.objects.repack import Repacker
+from tukar.objects.replacing import Repacked
 from tukar.objects.stream import Input, read_header, send
 from tukar.objects.tables import bases, files, objects, packs, parts, sketches
 from tukar.objects.verifier import Verifier

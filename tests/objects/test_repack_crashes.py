@@ -13,7 +13,8 @@ from tukar.database import Database, metadata
 from tukar.errors import Unavailable
 from tukar.objects.gc import sweep_landings
 from tukar.objects.packs import pack_id_of
-from tukar.objects.repack import Repacked, Repacker
+from tukar.objects.repack import Repacker
+from tukar.objects.replacing import Repacked
 from tukar.objects.tables import bases, files, objects
 from tukar.storage.folder import FolderStorage
 from tukar.testing.relations import fresh, stored, tuned
@@ -166,7 +167,7 @@ def test_a_death_at_any_step(begun: Path, scratch: Path) -> None:
 
 
 def test_a_death_between_the_moves_of_a_pack(begun: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tukar.objects.repack.SLICE", 1)
+    monkeypatch.setattr("tukar.objects.replacing.SLICE", 1)
     monkeypatch.setattr(f"{__name__}.PACK", 1 << 20)
     steps = Steps()
     life = _copy(begun, scratch / "whole", steps)

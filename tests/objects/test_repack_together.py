@@ -19,7 +19,8 @@ from tukar.objects.cache import BlockCache
 from tukar.objects.freed import FreedMeanwhile
 from tukar.objects.packs import key
 from tukar.objects.rebuild import rebuild_index
-from tukar.objects.repack import Repacked, Repacker
+from tukar.objects.repack import Repacker
+from tukar.objects.replacing import Repacked
 from tukar.objects.tables import bases, files, objects, packs, parts, sketches
 from tukar.storage.folder import FolderStorage
 from tukar.storage.memory import MemoryStorage
@@ -141,7 +142,7 @@ class Watched(Database):
 
 @pytest.mark.parametrize("after", range(1, 9))
 def test_gc_between_the_moves_of_a_pack(store: Store, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    monkeypatch.setattr("tukar.objects.repack.SLICE", 1)
+    monkeypatch.setattr("tukar.objects.replacing.SLICE", 1)
     contents = family(SMALL)[:2]
     for content in contents:
         store.land(content)
@@ -159,7 +160,7 @@ def test_gc_between_the_moves_of_a_pack(store: Store, monkeypatch: pytest.Monkey
 
 
 def test_a_pack_that_gets_objects_while_gc_copies_it_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tukar.objects.repack.SLICE", 1)
+    monkeypatch.setattr("tukar.objects.replacing.SLICE", 1)
     contents = family(SMALL)[:2]
     for content in contents:
         store.land(content)
@@ -319,7 +320,7 @@ def test_damage_that_shows_half_way_through_a_tensor_spoils_no_other(
     monkeypatch.setattr("tukar.objects.reencoding._CACHE", 0)
     monkeypatch.setattr("tukar.objects.reencoding._HELD", 0)
     monkeypatch.setattr("tukar.objects.reencoding.BLOCK_SIZE", 1024)
-    monkeypatch.setattr("tukar.objects.repack.BLOCK_SIZE", 1024)
+    monkeypatch.setattr("tukar.objects.replacing.BLOCK_SIZE", 1024)
     store.block_size, store.pack_size = 1024, 64 << 10
     many = 1 << 20
     needed = many - wearing(store, many).left

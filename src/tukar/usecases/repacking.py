@@ -13,7 +13,8 @@ from tukar.jobs.context import JobContext
 from tukar.jobs.values import OPEN, Json
 from tukar.jobs.values import Progress as JobProgress
 from tukar.objects import repack
-from tukar.objects.repack import Progress, Repacked, Repacker
+from tukar.objects.repack import Progress, Repacker
+from tukar.objects.replacing import Repacked
 from tukar.usecases.accounts import require_admin
 from tukar.usecases.services import Services
 
