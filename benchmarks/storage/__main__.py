@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.families.files import replace
-from benchmarks.storage import bound, coders, machine, measure, models, peers, report, store
+from benchmarks.storage import bound, coders, machine, measure, models, peers, report, store, two
 
-_PARTS = ("coders", "bound", "store", "wire")
+_PARTS = ("coders", "bound", "two", "store", "wire")
 
 
 @dataclass
@@ -27,6 +27,7 @@ class Measured:
     missing: list[str] = field(default_factory=list)
     results: list[measure.Result] = field(default_factory=list)
     bounds: dict[str, dict[str, bound.Bound]] = field(default_factory=dict)
+    twos: list[two.Two] = field(default_factory=list)
     sums: list[store.Sum] = field(default_factory=list)
     pulls: list[store.Pull] = field(default_factory=list)
 
@@ -80,7 +81,7 @@ def _steps(
     if "store" in only or "wire" in only:
         measured.sums, measured.pulls = store.run(folder, found, only, say)
         yield
-    if not {"coders", "bound"} & set(only):
+    if not {"coders", "bound", "two"} & set(only):
         return
     measure.keep_to_one_processor()
     others, measured.missing = peers.peers(folder)
@@ -92,6 +93,8 @@ def _steps(
             measured.bounds[model.id] = bound.bounds(tensors)
         if "coders" in only:
             measured.results += measure.measure(model, tensors, chosen, measured.rounds, say)
+        if "two" in only:
+            measured.twos += two.measure(model, tensors, chosen, measured.rounds, say)
         yield
 
 

@@ -7,7 +7,6 @@ piece; nothing of that is kept, as when it is sent on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -20,7 +19,7 @@ from tukar.codecs.context import Coded, Delta, kernels, meta
 from tukar.codecs.context.layout import Kernel
 from tukar.codecs.context.native import Native
 from tukar.objects.encoding import BLOCK_SIZE
-from tukar.objects.sources import BytesSource
+from tukar.objects.sources import HeldSource
 
 FEW = ("minilm/a", "minilm/b")
 """What is measured with coders that would take an hour for all."""
@@ -81,23 +80,23 @@ class Tukar(Tensorwise):
     def encode(self, tensor: Tensor) -> Stored:
         self.choose()
         known = tensor.known
-        view = TensorView(BytesSource(tensor.raw), known.dtype, known.shape)
+        view = TensorView(HeldSource(tensor.raw), known.dtype, known.shape)
         codec = Coded() if known.base is None else Delta()
-        head, blocks = codec.encode(view, () if known.base is None else (BytesSource(known.base),), BLOCK_SIZE)
+        head, blocks = codec.encode(view, () if known.base is None else (HeldSource(known.base),), BLOCK_SIZE)
         kept = list(blocks)
         return Stored(len(head) + sum(map(len, kept)), (head, kept))
 
     def decode(self, stored: Stored, known: Known) -> Iterator[Buffer]:
         self.choose()
-        for start in range(0, known.size, BLOCK_SIZE):
-            yield self._block(stored, known, start)
+        for start in self.blocks(known):
+            yield self.block(stored, known, start)
 
-    def decode_in(self, executor: Executor, stored: Stored, known: Known) -> Iterator[Buffer]:
-        """As ``decode``, by threads."""
-        self.choose()
-        return executor.map(lambda start: self._block(stored, known, start), range(0, known.size, BLOCK_SIZE))
+    def blocks(self, known: Known) -> range:
+        """Where they begin."""
+        return range(0, known.size, BLOCK_SIZE)
 
-    def _block(self, stored: Stored, known: Known, start: int) -> Buffer:
+    def block(self, stored: Stored, known: Known, start: int) -> Buffer:
+        """One of them; ``choose`` comes before the first."""
         head, blocks = stored.kept
         block, size = blocks[start // BLOCK_SIZE], min(BLOCK_SIZE, known.size - start)
         if len(block) == size:

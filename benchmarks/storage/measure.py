@@ -2,7 +2,7 @@
 
 In each round each coder encodes the model and decodes it, in turn, so that a change of the machine's mood meets all of
 them; what counts is the best round. Seconds are of the coder alone: its input is in memory, and its output is dropped.
-The process keeps to one processor, except where two threads are measured.
+The process keeps to one processor.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from benchmarks.storage.coders import Coder, Stored, Tukar
+from benchmarks.storage.coders import Coder, Stored
 from benchmarks.storage.models import Model, Tensor, joined
 
 SCOPES = ("all", "linear")
 """The whole model, and its linear layers alone."""
+
+SPEEDS = ("llm/heavy-1", "llm/light-1", "minilm/a", "minilm/b")
+"""The models whose speeds are shown: each family's that differ most and least from their base."""
 
 Seconds = dict[str, float]
 
@@ -30,7 +32,7 @@ class Result:
     """Of one coder with one model; by scope. What a coder does not make shorter counts as it is.
 
     Attributes:
-        encode, decode, decode_by_two: seconds of the best round.
+        encode, decode: seconds of the best round.
         shares: of each linear layer, stored by raw.
     """
 
@@ -43,7 +45,6 @@ class Result:
     stored: dict[str, int] = field(default_factory=dict)
     encode: Seconds = field(default_factory=dict)
     decode: Seconds = field(default_factory=dict)
-    decode_by_two: Seconds = field(default_factory=dict)
     shares: list[float] = field(default_factory=list)
 
     def share(self, scope: str) -> float:
@@ -116,8 +117,6 @@ def _note(coder: Coder, measured: Sequence[Measured], scope: str, result: Result
     result.stored[scope] = sum(_size(tensor, stored) for tensor, stored, _ in measured)
     _best(result.encode, scope, sum(seconds for _, _, seconds in measured))
     _best(result.decode, scope, sum(_timed(coder.decode(stored, tensor.known)) for tensor, stored, _ in measured))
-    if isinstance(coder, Tukar):
-        _best(result.decode_by_two, scope, _by_two(coder, measured))
     if is_first:
         result.exact &= all(_is_exact(coder, stored, tensor) for tensor, stored, _ in measured)
 
@@ -135,11 +134,6 @@ def _timed(pieces: Iterator[Any]) -> float:
     for _ in pieces:
         pass
     return time.perf_counter() - started
-
-
-def _by_two(coder: Tukar, measured: Sequence[Measured]) -> float:
-    with on_all_processors(), ThreadPoolExecutor(2) as executor:
-        return sum(_timed(coder.decode_in(executor, stored, tensor.known)) for tensor, stored, _ in measured)
 
 
 def _is_exact(coder: Coder, stored: Stored, tensor: Tensor) -> bool:

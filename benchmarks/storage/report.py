@@ -10,10 +10,11 @@ from benchmarks.families.files import replace
 from benchmarks.processes import ROOT
 from benchmarks.storage import chart
 from benchmarks.storage.coders import BITX, BITX_BLOCKS, TUKAR
-from benchmarks.storage.measure import Result, Seconds
+from benchmarks.storage.measure import SPEEDS, Result
 from benchmarks.storage.peers import LMZIP
 from benchmarks.storage.store import Sum
 from benchmarks.storage.tables import megabytes, middle, percent, ratio, table
+from benchmarks.storage.two import Two
 
 if TYPE_CHECKING:
     from benchmarks.storage.__main__ import Measured
@@ -33,7 +34,6 @@ _TITLES = {
 }
 _BASES = ("base bf16", "base f16", "base f32")
 _FULL = ("heavy", "middle", "light")
-_SPEEDS = ("llm/heavy-1", "llm/light-1", "minilm/a", "minilm/b")
 _BARS = {("heavy", "linear"): (0.55, 0.75), ("light", "linear"): (0.42, 0.65)}
 _WHOLE = 0.55
 
@@ -43,7 +43,7 @@ def publish(text: str, measured: Measured) -> None:
     page = PAGE.read_text()
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    replace(CHART, chart.drawn(measured.results, _SPEEDS[:2]).encode())
+    replace(CHART, chart.drawn(measured.results, SPEEDS[:2]).encode())
     replace(PAGE, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}".encode())
     print(f"written: {PAGE.relative_to(ROOT)}, {CHART.relative_to(ROOT)}")
 
@@ -54,6 +54,8 @@ def written(measured: Measured) -> str:
     if measured.results:
         found = measured.results
         parts += [_increments(found), _ratios(found), _by_model(found), _speeds(found)]
+    if measured.twos:
+        parts.append(_twos(measured.twos))
     if measured.bounds:
         parts.append(_bounds(measured))
     if measured.sums:
@@ -175,16 +177,13 @@ def _median_layer(found: Sequence[Result], model: str) -> str:
 
 
 def _speeds(found: Sequence[Result]) -> str:
-    here = [model for model in _SPEEDS if any(result.model == model for result in found)]
+    here = [model for model in SPEEDS if any(result.model == model for result in found)]
     rows = []
     for coder in _coders(found):
         results = {result.model: result for result in found if result.coder == coder}
         exact = "yes" if all(result.exact for result in results.values()) else "**no**"
         note = next(iter(results.values())).note
         rows.append([coder + (f" ({note})" if note else ""), exact, *(_speed(results.get(model)) for model in here)])
-        if any(result.decode_by_two for result in results.values()):
-            by_two = (_decoding(results.get(model), lambda result: result.decode_by_two) for model in here)
-            rows.append([f"{coder}, two threads", "", *by_two])
     text = (
         "MB/s of raw bytes, encoding / decoding, of whole models beside their bases: one thread, from memory, the "
         "output dropped. *Exact*: of every model, what was decoded has the SHA-256 of what was encoded."
@@ -199,8 +198,18 @@ def _speed(result: Result | None) -> str:
     return f"{megabytes(result.speed(result.encode))} / {megabytes(result.speed(result.decode))}"
 
 
-def _decoding(result: Result | None, of: Callable[[Result], Seconds]) -> str:
-    return "–" if result is None else f"– / {megabytes(result.speed(of(result)))}"
+def _twos(found: Sequence[Two]) -> str:
+    rows = []
+    for each in found:
+        speeds = [each.thread, each.threads, each.processes]
+        by_one = [f"{speed / each.thread:.2f}" for speed in speeds[1:]]
+        rows.append([each.model, each.coder, *map(megabytes, speeds), *by_one])
+    head = ["model", "kernel", "one thread", "two threads", "two processes", "threads by one", "processes by one"]
+    text = (
+        "MB/s of raw bytes, decoding: by one thread; by two threads of one process, one model together; and by two "
+        "processes that share nothing, a model each, which shows what a second processor of this machine can add."
+    )
+    return "\n\n".join(["## Two processors", text, table(head, rows)])
 
 
 def _bounds(measured: Measured) -> str:

@@ -11,17 +11,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from tukar.types import ByteSource
-
 Buffer: TypeAlias = bytes | memoryview
 """Bytes; of a memoryview, contiguous ones."""
+
+
+class Source(Protocol):
+    """Random access to the raw bytes of a tensor, as ``tukar.types.ByteSource``, or without a copy of what is held."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+
+    def read(self, start: int, stop: int) -> Buffer:
+        """The bytes ``start`` (inclusive) to ``stop`` (exclusive), all of them; ``0 <= start <= stop <= size``."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorView:
     """A tensor to encode: its raw bytes and what they mean (dtype ``None`` where that is not known)."""
 
-    data: ByteSource
+    data: Source
     dtype: str | None = None
     shape: tuple[int, ...] = ()
 
@@ -41,7 +50,7 @@ class Codec(Protocol):
     id: int
     name: str
 
-    def encode(self, tensor: TensorView, bases: Sequence[ByteSource], block_size: int) -> tuple[bytes, Iterator[bytes]]:
+    def encode(self, tensor: TensorView, bases: Sequence[Source], block_size: int) -> tuple[bytes, Iterator[bytes]]:
         """Encode a tensor.
 
         Returns ``(meta, blocks)``: ``meta`` is kept beside the object (at most 64 KiB) and handed back to ``needs`` and

@@ -7,10 +7,9 @@ from typing import Final
 
 from zstandard import ZstdCompressor
 
-from tukar.codecs.base import Codec, TensorView
+from tukar.codecs.base import Codec, Source, TensorView
 from tukar.codecs.raw import Raw
 from tukar.codecs.zstd import Zstd
-from tukar.types import ByteSource
 
 SAMPLE: Final = 64 << 10
 """Bytes of a sample: at three samples a tensor, level 1 looks at them in well under a millisecond."""
@@ -35,7 +34,7 @@ def choose(tensor: TensorView, block_size: int) -> Codec:
     return Zstd() if ratios and median_high(ratios) <= WORTH else Raw()
 
 
-def _places(data: ByteSource, block_size: int) -> list[tuple[int, int]]:
+def _places(data: Source, block_size: int) -> list[tuple[int, int]]:
     """Up to three ranges, each inside one block, because blocks are compressed one by one."""
     blocks = -(-data.size // block_size)
     starts = sorted({index * block_size for index in (0, blocks // 2, blocks - 1)})

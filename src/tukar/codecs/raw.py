@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tukar.codecs.base import Buffer, Need, TensorView
+from tukar.codecs.base import Buffer, Need, Source, TensorView
 from tukar.errors import Corrupt
-from tukar.types import ByteSource
 
 
 class Raw:
@@ -15,11 +14,11 @@ class Raw:
     id = 0
     name = "raw"
 
-    def encode(self, tensor: TensorView, bases: Sequence[ByteSource], block_size: int) -> tuple[bytes, Iterator[bytes]]:
+    def encode(self, tensor: TensorView, bases: Sequence[Source], block_size: int) -> tuple[bytes, Iterator[bytes]]:
         """No meta, and the tensor cut into blocks."""
         data = tensor.data
         starts = range(0, data.size, block_size)
-        return b"", (data.read(start, min(start + block_size, data.size)) for start in starts)
+        return b"", (bytes(data.read(start, min(start + block_size, data.size))) for start in starts)
 
     def needs(self, meta: bytes, start: int, stop: int) -> Sequence[Need]:
         """Nothing."""

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tukar.codecs.base import Codec, TensorView
+from tukar.codecs.base import Codec, Source, TensorView
 from tukar.codecs.choose import choose
 from tukar.codecs.context import Coded, Delta, dtype_of
 from tukar.codecs.raw import Raw
 from tukar.errors import Corrupt
 from tukar.objects.packs import BLOCK, CONTENT, MAX_META, Record
-from tukar.types import ByteSource, Digest
+from tukar.types import Digest
 
 BLOCK_SIZE: Final = 1 << 20
 
@@ -39,7 +39,7 @@ class Base:
 
     digest: Digest
     depth: int
-    data: ByteSource
+    data: Source
 
 
 class Encoding:
@@ -115,7 +115,7 @@ def encoded(
     return _encoded(digest, kind, codec_for(tensor, block_size), tensor, block_size)
 
 
-def encoded_alone(stored: Record, data: ByteSource) -> tuple[Record, Iterator[bytes]]:
+def encoded_alone(stored: Record, data: Source) -> tuple[Record, Iterator[bytes]]:
     """An object that is stored as a difference, encoded by itself: what encodes it knows its elements from there."""
     tensor = TensorView(data, dtype_of(stored.meta) if stored.codec == Delta.id else None)
     return _encoded(stored.digest, stored.kind, Coded(), tensor, stored.block_size)

@@ -10,7 +10,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from tukar.codecs.base import Codec, TensorView
+from tukar.codecs.base import Codec, Source, TensorView
 from tukar.codecs.context import Coded, Delta
 from tukar.codecs.context.elements import BY_CODE
 from tukar.database import Database
@@ -24,10 +24,10 @@ from tukar.objects.packs import CONTENT, Record
 from tukar.objects.reading import Blocks, ObjectSource
 from tukar.objects.relatives import DEPTH, Relatives
 from tukar.objects.sketches import Relative, Sketch, sketch
-from tukar.objects.sources import BytesSource, SliceSource
+from tukar.objects.sources import HeldSource, SliceSource
 from tukar.objects.tables import objects
 from tukar.storage.base import Storage
-from tukar.types import ByteSource, Digest, TensorInfo
+from tukar.types import Digest, TensorInfo
 
 _WORTH: Final = 0.98  # of the bytes as they are: below, encoding anew pays
 _RELATIVES: Final = 2  # that are tried
@@ -125,9 +125,7 @@ class Preparing:
         depth = max(record.depth, self._depths.get(relative.owner, 0))
         return Way(Delta(), (Base(record.digest, depth, data),)) if depth < DEPTH else None
 
-    def _source(
-        self, object_id: int, size: int, digest: Digest | None = None, *, hold: bool
-    ) -> tuple[Record, ByteSource]:
+    def _source(self, object_id: int, size: int, digest: Digest | None = None, *, hold: bool) -> tuple[Record, Source]:
         """A stored object, to be read wherever it is; FreedMeanwhile if it is not here any more.
 
         If its digest is not known, it is the one that the row has when it is looked at first.
@@ -143,7 +141,7 @@ class Preparing:
                 return index.with_bases(tx, [location_of(row)])[0]
 
         source = ObjectSource(self._blocks, locate)
-        return source.location.record, BytesSource(source.read(0, source.size)) if hold else source
+        return source.location.record, HeldSource(source.read(0, source.size)) if hold else source
 
 
 def _shortest(tensor: Tensor, view: TensorView, ways: list[Way]) -> tuple[Record, list[bytes]] | None:

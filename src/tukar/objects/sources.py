@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from tukar.codecs.base import Source
 from tukar.errors import Corrupt
 from tukar.types import ByteSource
 
@@ -67,16 +68,28 @@ class BytesSource:
         return self._data[start:stop]
 
 
+class HeldSource:
+    """Bytes in memory, of which parts are read without a copy."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = memoryview(data)
+        self.size = len(data)
+
+    def read(self, start: int, stop: int) -> memoryview:
+        """The bytes from ``start`` to ``stop``."""
+        return self._data[start:stop]
+
+
 class SliceSource:
     """The window ``start`` to ``stop`` of another source."""
 
-    def __init__(self, source: ByteSource, start: int, stop: int) -> None:
+    def __init__(self, source: Source, start: int, stop: int) -> None:
         self._source, self._start = source, start
         self.size = stop - start
 
     def read(self, start: int, stop: int) -> bytes:
         """The bytes from ``start`` to ``stop`` of the window."""
-        return self._source.read(self._start + start, self._start + stop)
+        return bytes(self._source.read(self._start + start, self._start + stop))
 
 
 class JoinedSource:
@@ -100,7 +113,7 @@ class JoinedSource:
             start, index = max(start, end), index + 1
 
 
-def steps(source: ByteSource, step: int = STEP) -> Iterator[bytes]:
+def steps(source: Source, step: int = STEP) -> Iterator[bytes]:
     """The whole source in order, ``step`` bytes at a time."""
     for start in range(0, source.size, step):
-        yield source.read(start, min(start + step, source.size))
+        yield bytes(source.read(start, min(start + step, source.size)))

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tukar.codecs.base import Buffer, Need, TensorView
+from tukar.codecs.base import Buffer, Need, Source, TensorView
 from tukar.codecs.context.elements import KINDS, kind_of
 from tukar.errors import Corrupt, Invalid
-from tukar.types import ByteSource
 
 # What does the work is imported where it is needed: numpy alone takes longer to import than most commands take to run.
 
@@ -24,7 +23,7 @@ class Coded:
     id = 2
     name = "coded"
 
-    def encode(self, tensor: TensorView, bases: Sequence[ByteSource], block_size: int) -> tuple[bytes, Iterator[bytes]]:
+    def encode(self, tensor: TensorView, bases: Sequence[Source], block_size: int) -> tuple[bytes, Iterator[bytes]]:
         """As ``Codec``."""
         from tukar.codecs.context import coding
 
@@ -54,7 +53,7 @@ class Delta:
     id = 3
     name = "delta"
 
-    def encode(self, tensor: TensorView, bases: Sequence[ByteSource], block_size: int) -> tuple[bytes, Iterator[bytes]]:
+    def encode(self, tensor: TensorView, bases: Sequence[Source], block_size: int) -> tuple[bytes, Iterator[bytes]]:
         """As ``Codec``, with one base; Invalid unless it has the tensor's size."""
         from tukar.codecs.context import coding
 

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tukar.codecs.base import Buffer, TensorView
+from tukar.codecs.base import Buffer, Source, TensorView
 from tukar.codecs.context import blocks, fitting
 from tukar.codecs.context.elements import Kind
 from tukar.codecs.context.fitting import Fit
 from tukar.codecs.context.meta import opened
 from tukar.errors import Corrupt
-from tukar.types import ByteSource
 
 
-def encode(kind: Kind, tensor: TensorView, base: ByteSource | None, block_size: int) -> tuple[bytes, Iterator[bytes]]:
+def encode(kind: Kind, tensor: TensorView, base: Source | None, block_size: int) -> tuple[bytes, Iterator[bytes]]:
     """The meta and the blocks of a tensor; ``base``, if any, has its size."""
     if base is None:
         fit = fitting.fit_plain(kind, tensor, block_size)
@@ -24,7 +23,7 @@ def encode(kind: Kind, tensor: TensorView, base: ByteSource | None, block_size: 
     return fit.meta.encode(), _encoded(fit, tensor.data, base, block_size)
 
 
-def _encoded(fit: Fit, data: ByteSource, base: ByteSource | None, block_size: int) -> Iterator[bytes]:
+def _encoded(fit: Fit, data: Source, base: Source | None, block_size: int) -> Iterator[bytes]:
     kind, tables = fit.meta.kind, opened(fit.meta.encode()).tables
     for start in range(0, data.size, block_size):
         stop = min(start + block_size, data.size)

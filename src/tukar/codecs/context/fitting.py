@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from tukar.codecs.base import TensorView
+from tukar.codecs.base import Source, TensorView
 from tukar.codecs.context import kernels
 from tukar.codecs.context.elements import Kind
 from tukar.codecs.context.layout import (
@@ -28,7 +28,6 @@ from tukar.codecs.context.layout import (
     Tables,
 )
 from tukar.codecs.context.meta import Meta
-from tukar.types import ByteSource
 
 STEPS: Final = 2  # scales in an octave
 _LOW_BITS: Final = 2  # bits of the expected size of a token: what is above them is stored raw
@@ -69,12 +68,12 @@ def fit_plain(kind: Kind, tensor: TensorView, block_size: int) -> Fit:
     return Fit(Meta(kind, False, 0, 2 * shift, shift, 0, plan), plan.codings)
 
 
-def fit_delta(kind: Kind, tensor: TensorView, base: ByteSource, block_size: int) -> Fit:
+def fit_delta(kind: Kind, tensor: TensorView, base: Source, block_size: int) -> Fit:
     """What codes a tensor as its difference to a base of the same size."""
     return _DeltaFit(kind, tensor, base, block_size).fit()
 
 
-def elements(kind: Kind, source: ByteSource, block_size: int) -> Iterator[Array]:
+def elements(kind: Kind, source: Source, block_size: int) -> Iterator[Array]:
     """The elements, a block at a time."""
     for start in range(0, source.size, block_size):
         yield np.frombuffer(source.read(start, min(start + block_size, source.size)), kind.dtype)
@@ -84,7 +83,7 @@ def elements(kind: Kind, source: ByteSource, block_size: int) -> Iterator[Array]
 class _DeltaFit:
     kind: Kind
     tensor: TensorView
-    base: ByteSource
+    base: Source
     block_size: int
 
     def fit(self) -> Fit:

@@ -608,6 +608,11 @@ EACH_LEVEL(TOKENS)
 #define SPLIT(T, W) \
 static void split_##W(const T *v, const uint8_t *shift, size_t n, uint32_t escape, uint8_t *symbol, Raw *raw, uint8_t **escaped) { \
     for (size_t i = 0; i < n; i++) { \
+        if (i + 8 <= n && !get64(shift + i)) { /* light fine-tunes: no raw bits, and mostly no escapes */ \
+            T most = 0; \
+            for (int k = 0; k < 8; k++) { most = v[i + k] > most ? v[i + k] : most; symbol[i + k] = (uint8_t)v[i + k]; } \
+            if (most < escape) { i += 7; continue; } \
+        } \
         uint32_t s = shift[i]; \
         uint64_t token = (uint64_t)v[i] >> s; \
         append(raw, v[i] & (((uint64_t)1 << s) - 1), s); \
@@ -723,6 +728,51 @@ AVX512 static uint8_t *words512(uint32_t *x, const uint8_t *table, const uint8_t
     *is_bad |= bad;
     return w;
 }
+
+/* A state of 32 bits without a sign, rounded once. */
+AVX2 static inline __m256 as_floats(__m256i s) {
+    __m256 high = _mm256_cvtepi32_ps(_mm256_srli_epi32(s, 16)), low = _mm256_cvtepi32_ps(_mm256_and_si256(s, _mm256_set1_epi32(0xFFFF)));
+    return _mm256_add_ps(_mm256_mul_ps(high, _mm256_set1_ps(65536)), low);
+}
+AVX2 static uint8_t *words256(uint32_t *x, const uint8_t *table, const uint8_t *symbol, size_t n, const Coding *codings, uint8_t *w, const uint8_t *begin, int *is_bad) {
+    const __m256i zero = _mm256_setzero_si256(), one = _mm256_set1_epi32(1), prob = _mm256_set1_epi32(PROB);
+    const int *frequencies = (const int *)(const void *)((const uint8_t *)codings + offsetof(Coding, frequency));
+    const int *firsts = (const int *)(const void *)((const uint8_t *)codings + offsetof(Coding, first));
+    __m256i bad = zero, a[8];
+    for (int v = 0; v < 8; v++) a[v] = _mm256_loadu_si256((const __m256i *)(x + 8 * v));
+    for (size_t i = n; i > 0;) {
+        i -= 64;
+        if (w - begin < 2 * 64 + 16) return NULL;
+        for (int v = 7; v >= 0; v--) {
+            __m256i t = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(table + i + 8 * v)));
+            __m256i y = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(symbol + i + 8 * v)));
+            __m256i place = _mm256_slli_epi32(_mm256_or_si256(_mm256_slli_epi32(t, 8), y), 1);
+            __m256i f = _mm256_i32gather_epi32(frequencies, place, 8), first = _mm256_i32gather_epi32(firsts, place, 8);
+            __m256i alone = _mm256_cmpeq_epi32(f, one);
+            bad = _mm256_or_si256(bad, _mm256_cmpeq_epi32(f, zero));
+            first = _mm256_sub_epi32(first, _mm256_and_si256(alone, _mm256_set1_epi32(PROB - 1))); /* see put() */
+            __m256i is_room = _mm256_cmpgt_epi32(f, _mm256_srli_epi32(a[v], 32 - PROB_BITS));
+            uint32_t full = ~(uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(is_room)) & 0xFF, count = (uint32_t)__builtin_popcount(full);
+            /* The words of the full ones go to the upper end of a vector, whose lower end is written over by what comes next. */
+            uint64_t which = _pext_u64(0x0706050403020100u, _pdep_u64(full, 0x0101010101010101u) * 0xFF) << ((64 - 8 * count) & 63);
+            __m128i from = _mm_cvtepu8_epi16(_mm_cvtsi64_si128((long long)which));
+            from = _mm_add_epi16(_mm_mullo_epi16(from, _mm_set1_epi16(0x0202)), _mm_set1_epi16(0x0100));
+            __m256i lowest = _mm256_and_si256(a[v], _mm256_set1_epi32(0xFFFF));
+            __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(lowest), _mm256_extracti128_si256(lowest, 1));
+            _mm_storeu_si128((__m128i *)(w - 16), _mm_shuffle_epi8(words, from));
+            w -= 2 * count;
+            __m256i s = _mm256_blendv_epi8(_mm256_srli_epi32(a[v], 16), a[v], is_room);
+            __m256i q = _mm256_cvttps_epi32(_mm256_div_ps(as_floats(s), _mm256_cvtepi32_ps(f)));
+            __m256i r = _mm256_sub_epi32(s, _mm256_mullo_epi32(q, f));
+            q = _mm256_add_epi32(q, _mm256_cmpgt_epi32(zero, r));
+            q = _mm256_sub_epi32(q, _mm256_cmpgt_epi32(r, _mm256_sub_epi32(f, one)));
+            a[v] = _mm256_add_epi32(_mm256_add_epi32(s, first), _mm256_mullo_epi32(q, _mm256_sub_epi32(prob, f)));
+        }
+    }
+    for (int v = 0; v < 8; v++) _mm256_storeu_si256((__m256i *)(x + 8 * v), a[v]);
+    *is_bad |= _mm256_movemask_epi8(bad);
+    return w;
+}
 #endif
 
 static int words(const Model *m, const uint8_t *table, const uint8_t *symbol, size_t n, const Coding *codings, Parts *p) {
@@ -730,12 +780,12 @@ static int words(const Model *m, const uint8_t *table, const uint8_t *symbol, si
     uint8_t *w = p->words + p->words_size;
     int is_bad = 0;
 #ifdef X86
-    if (m->level >= 2 && lanes == 64) whole = n / 64 * 64;
+    if (m->level >= 1 && lanes == 64) whole = n / 64 * 64;
 #endif
     for (size_t l = 0; l < MAX_LANES; l++) p->states[l] = LOW;
     w = words_plain(p->states, lanes, table, symbol, n, whole, codings, w, p->words, &is_bad);
 #ifdef X86
-    if (w && whole) w = words512(p->states, table, symbol, whole, codings, w, p->words, &is_bad);
+    if (w && whole) w = (m->level >= 2 ? words512 : words256)(p->states, table, symbol, whole, codings, w, p->words, &is_bad);
 #endif
     if (!w) return NO_ROOM;
     if (is_bad) return MALFORMED;
@@ -782,6 +832,33 @@ EXPORT int tukar_encode(const void *base, const void *values, uint64_t n, const 
     }
 }
 
+/* The raw bits of the elements at these places. */
+static void shifts_0(const uint16_t *place, size_t n, const Model *m, uint16_t *shift) {
+    for (size_t i = 0; i < n; i++) shift[i] = m->cells[place[i]] >> 8;
+}
+#ifdef X86
+AVX2 static void shifts_1(const uint16_t *place, size_t n, const Model *m, uint16_t *shift) {
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256i x = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(place + i)));
+        __m256i cell = _mm256_i32gather_epi32((const int *)(const void *)m->cells, x, 2);
+        cell = _mm256_and_si256(_mm256_srli_epi32(cell, 8), _mm256_set1_epi32(0xFF));
+        _mm_storeu_si128((__m128i *)(shift + i), _mm_packus_epi32(_mm256_castsi256_si128(cell), _mm256_extracti128_si256(cell, 1)));
+    }
+    shifts_0(place + i, n - i, m, shift + i);
+}
+AVX512 static void shifts_2(const uint16_t *place, size_t n, const Model *m, uint16_t *shift) {
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m512i x = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(place + i)));
+        __m512i cell = _mm512_i32gather_epi32(x, (const void *)m->cells, 2);
+        cell = _mm512_and_si512(_mm512_srli_epi32(cell, 8), _mm512_set1_epi32(0xFF));
+        _mm256_storeu_si256((__m256i *)(shift + i), _mm512_cvtepi32_epi16(cell));
+    }
+    shifts_0(place + i, n - i, m, shift + i);
+}
+#endif
+
 /* What encoding is fitted to. */
 #define MEASURE(T, W, L, TARGET) \
 TARGET static void measure_##W##_##L(const T *base, const T *values, size_t n, const Model *m, double *rows, float *columns) { \
@@ -825,7 +902,7 @@ TARGET static void count_##W##_##L(const T *base, const T *values, size_t n, con
         size_t count = n - i < CHUNK ? n - i : CHUNK; \
         tokens_##W##_##L(m->is_delta ? base + i : NULL, values + i, count, m, v); \
         if (m->is_delta) places_##W##_##L(base + i, count, m->column + i, m, place); \
-        for (size_t k = 0; k < count; k++) shift[k] = m->cells[place[k]] >> 8; \
+        shifts_##L(place, count, m, shift); \
         for (size_t k = 0; k < count; k++) { \
             uint32_t token = (uint32_t)v[k] >> shift[k]; \
             cell[k] = (place[k] / ROW * scales + place[k] % ROW) << 8 | (token < escape ? token : escape); \
