@@ -253,7 +253,8 @@ def _sums(measured: Measured) -> str:
     text = (
         "A running hub gets every model by `tukar push`; then `tukar repack --wait` and `tukar gc --grace 0`. MB: all "
         "files of its data folder, with database and index. It finds relatives by itself; BitX and lmzip are told "
-        f"them. Every file was then read back and compared, and `tukar check` ran: {faults} faults."
+        f"them. The models of the second row came to what the first had become. Every file was then read back and "
+        f"compared, and `tukar check` ran: {faults} faults."
     )
     return "\n\n".join(["## Both families in one hub", text, table(["models", *(name for name, _ in columns)], rows)])
 
