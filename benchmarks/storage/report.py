@@ -206,7 +206,7 @@ def _twos(found: Sequence[Two]) -> str:
         rows.append([each.model, each.coder, *map(megabytes, speeds), *by_one])
     head = ["model", "kernel", "one thread", "two threads", "two processes", "threads by one", "processes by one"]
     text = (
-        "MB/s of raw bytes, decoding: by one thread; by two threads of one process, one model together; and by two "
+        "MB/s of raw bytes, decoding: by one thread; by two threads of one process, a model together; and by two "
         "processes that share nothing, a model each, which shows what a second processor of this machine can add."
     )
     return "\n\n".join(["## Two processors", text, table(head, rows)])

@@ -66,13 +66,17 @@ def _decode(coder: Tukar, kept: _Kept) -> None:
 
 
 def _decode_by_threads(coder: Tukar, kept: _Kept) -> None:
+    """As a hub does: threads take the next block, of whichever tensor. Most tensors of small models are one block."""
     coder.choose()
+    places = ((tensor, stored, start) for tensor, stored in kept for start in coder.blocks(tensor.known))
+
+    def decode(place: tuple[Tensor, Stored, int]) -> None:
+        tensor, stored, start = place
+        coder.block(stored, tensor.known, start)
+
     with ThreadPoolExecutor(2) as executor:
-        for tensor, stored in kept:
-            for _ in executor.map(
-                lambda start, t=tensor, s=stored: coder.block(s, t.known, start), coder.blocks(tensor.known)
-            ):
-                pass
+        for _ in executor.map(decode, places):
+            pass
 
 
 def _seconds_of_processes(coder: Tukar, kept: _Kept) -> float:
