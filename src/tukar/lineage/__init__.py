@@ -1,0 +1,1 @@
+"""Who descends from whom: what two models' weights say of it."""

@@ -1,0 +1,192 @@
+"""A model in the form that two are compared in: its neurons, wherever its files keep them, without what only scales.
+
+The scales of norms are folded into the matrices that read the residual stream, and every vector has length 1: neither
+they nor scales that were moved between matrices change what a model does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from tukar.errors import Invalid
+from tukar.lineage.architectures import Mlp, Recognised, recognise
+from tukar.lineage.floats import Array
+from tukar.lineage.weights import Weights
+
+_AT_ONCE: Final = 16 << 20  # elements of a matrix that are held
+_EXPERTS: Final = 1024  # of a layer, more than any published model has
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Where a feed-forward part is: a layer has one, or one for each expert."""
+
+    layer: int
+    expert: int
+    mlp: Mlp
+
+
+@dataclass(frozen=True, slots=True)
+class Neurons:
+    """The neurons of a block, or the first of them; each array is neurons by width, rows of length 1 (or 0).
+
+    Attributes:
+        gate: how their activation reads the residual stream; None where there is no gate.
+        up: how they read it besides.
+        down: what they write into it.
+    """
+
+    gate: Array | None
+    up: Array
+    down: Array
+
+    def __len__(self) -> int:
+        return len(self.up)
+
+
+class Model:
+    """The parts of a model, read when they are asked for.
+
+    Attributes:
+        weights: its tensors.
+        architecture: the entry of the table that its names match.
+        layers: how many there are.
+        blocks: its feed-forward parts, from the input on.
+        width: of the residual stream.
+    """
+
+    def __init__(self, weights: Weights, recognised: Recognised) -> None:
+        """Invalid if the shapes do not fit together."""
+        self.weights = weights
+        self.architecture, self.layers = recognised.architecture, recognised.layers
+        self._prefix = recognised.prefix
+        self.blocks = tuple(self._blocks())
+        self.width = self.weights.shape(self._name(self.blocks[0], self.blocks[0].mlp.norm))[-1]
+        for block in self.blocks:
+            self._check(block)
+
+    def _blocks(self) -> Iterator[Block]:
+        for layer in range(self.layers):
+            for mlp in self.architecture.mlps:
+                for expert in range(_EXPERTS):
+                    block = Block(layer, expert, mlp)
+                    if self._name(block, mlp.up) not in self.weights or expert >= self._experts(block):
+                        break
+                    yield block
+
+    def _experts(self, block: Block) -> int:
+        """How many there may be at most."""
+        if "{expert}" in block.mlp.up:
+            return _EXPERTS
+        shape = self.weights.shape(self._name(block, block.mlp.up))
+        return shape[0] if len(shape) == 3 else 1
+
+    def _name(self, block: Block, part: str) -> str:
+        return (self._prefix + self.architecture.layer + part).format(layer=block.layer, expert=block.expert)
+
+    def _shape(self, block: Block, part: str) -> tuple[int, ...]:
+        """Outputs by inputs."""
+        name = self._name(block, part)
+        if name not in self.weights:
+            raise Invalid(f"the model has no tensor named {name[:80]}")
+        shape = self.weights.shape(name)
+        if len(shape) != (3 if self._is_stacked(block) else 2):
+            raise Invalid(f"{name[:80]} is no matrix: it has the shape {shape}")
+        return shape[:-3:-1] if self.architecture.is_transposed else shape[-2:]
+
+    def _is_stacked(self, block: Block) -> bool:
+        return len(self.weights.shape(self._name(block, block.mlp.up))) == 3
+
+    def _is_fused(self, block: Block) -> bool:
+        """Whether the rows of the gate come first in ``up``."""
+        return (
+            block.mlp.gate is None and self._shape(block, block.mlp.up)[0] == 2 * self._shape(block, block.mlp.down)[1]
+        )
+
+    def _check(self, block: Block) -> None:
+        mlp, count = block.mlp, self.count(block)
+        wanted = {mlp.up: (2 * count if self._is_fused(block) else count, self.width), mlp.down: (self.width, count)}
+        if mlp.gate is not None:
+            wanted[mlp.gate] = (count, self.width)
+        for part, shape in wanted.items():
+            if self._shape(block, part) != shape:
+                raise Invalid(f"{self._name(block, part)[:80]} has the shape {self._shape(block, part)}, not {shape}")
+        norm = self._name(block, mlp.norm)
+        if norm not in self.weights or self.weights.shape(norm) != (self.width,):
+            raise Invalid(f"{norm[:80]} is missing, or has not {self.width} elements")
+
+    def count(self, block: Block) -> int:
+        """How many neurons a block has."""
+        return self._shape(block, block.mlp.down)[1]
+
+    def neurons(self, block: Block, most: int | None = None) -> Neurons:
+        """A block's neurons in the order of the files; at most the first ``most``."""
+        mlp, count = block.mlp, self.count(block)
+        stop = count if most is None else min(most, count)
+        first = count if self._is_fused(block) else 0
+        up = self._into(block, mlp.up, first, first + stop)
+        gate = None
+        if mlp.gate is not None or first:
+            gate = self._into(block, mlp.gate or mlp.up, 0, stop)
+        activated = up if gate is None else gate
+        activated -= activated.mean(axis=0)  # activations are of one sign, and training gives all a common direction
+        down = self._columns(block, mlp.down, stop)
+        return Neurons(None if gate is None else unit(gate), unit(up), unit(down))
+
+    def _into(self, block: Block, part: str, start: int, stop: int) -> Array:
+        """How neurons read what the norm was given."""
+        rows = self._rows(block, part, start, stop)
+        norm = self._name(block, block.mlp.norm)
+        rows = rows * (_finite(self.weights.read(norm)) + np.float32(self.architecture.offset))
+        if norm.removesuffix("weight") + "bias" in self.weights:  # LayerNorm takes the mean out
+            rows -= rows.mean(axis=1, keepdims=True)
+        return rows
+
+    def _rows(self, block: Block, part: str, start: int, stop: int) -> Array:
+        name = self._name(block, part)
+        if self.architecture.is_transposed:
+            return _finite(self.weights.read(name)[:, start:stop].T)
+        if self._is_stacked(block):
+            return _finite(self.weights.read(name, block.expert, block.expert + 1)[0, start:stop])
+        return _finite(self.weights.read(name, start, stop))
+
+    def _columns(self, block: Block, part: str, stop: int) -> Array:
+        name = self._name(block, part)
+        if self.architecture.is_transposed:
+            return _finite(self.weights.read(name, 0, stop))
+        if self._is_stacked(block):
+            return _finite(self.weights.read(name, block.expert, block.expert + 1)[0, :, :stop].T)
+        step = max(_AT_ONCE // self.count(block), 1)
+        pieces = [self.weights.read(name, at, at + step)[:, :stop] for at in range(0, self.width, step)]
+        return _finite(np.concatenate(pieces).T)
+
+    @cached_property
+    def embedding(self) -> str | None:
+        """The name of the vocabulary's matrix; None if it is not here, or is not as wide as the residual stream."""
+        for name in (self._prefix + self.architecture.embedding, self.architecture.embedding):
+            if name in self.weights and self.weights.shape(name)[1:] == (self.width,):
+                return name
+        return None
+
+
+def opened(weights: Weights) -> Model | None:
+    """The model, if the table has its architecture. Invalid if it has, and shapes do not fit together."""
+    recognised = recognise(weights)
+    return None if recognised is None else Model(weights, recognised)
+
+
+def unit(rows: Array) -> Array:
+    """Each row with length 1; rows of zeros stay."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    made: Array = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    return made
+
+
+def _finite(values: Array) -> Array:
+    """A copy with 0 for what is no number, and for what would be none once it is squared."""
+    return np.where(np.abs(values) < 1e15, values, 0).astype(np.float32)

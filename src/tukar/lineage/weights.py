@@ -1,0 +1,56 @@
+"""A model's tensors by name, read when they are asked for, from as many files as it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from tukar.errors import Invalid
+from tukar.formats import open_file
+from tukar.lineage.floats import Array, as_floats
+from tukar.types import ByteSource, TensorInfo
+
+
+class Weights:
+    """The tensors of one model.
+
+    Attributes:
+        metadata: of its files together; of GGUF files, what describes the model.
+    """
+
+    def __init__(self, files: Iterable[ByteSource]) -> None:
+        """Open safetensors and GGUF files, shards of one model. Invalid if none is one, or two have the same tensor."""
+        self._found: dict[str, tuple[ByteSource, TensorInfo]] = {}
+        metadata: dict[str, object] = {}
+        for file in files:
+            layout = open_file(file)
+            metadata |= layout.metadata
+            for info in layout.tensors:
+                if info.name in self._found:
+                    raise Invalid(f"two files of the model have a tensor named {info.name[:80]}")
+                self._found[info.name] = file, info
+        if not self._found:
+            raise Invalid("there are no tensors here: neither safetensors nor GGUF")
+        self.metadata: Mapping[str, object] = metadata
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Outermost dimension first, in elements."""
+        return self._found[name][1].shape
+
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> Array:
+        """The elements from ``start`` to ``stop`` along the first axis, as 32-bit floats.
+
+        Unsupported if their type cannot be read as numbers; Invalid if the tensor is a scalar and a range is asked for.
+        """
+        file, info = self._found[name]
+        if not info.shape:
+            return as_floats(info.dtype, file.read(info.start, info.stop), ())
+        stop = info.shape[0] if stop is None else min(stop, info.shape[0])
+        one = info.nbytes // max(info.shape[0], 1)
+        data = file.read(info.start + start * one, info.start + stop * one)
+        return as_floats(info.dtype, data, (stop - start, *info.shape[1:]))
