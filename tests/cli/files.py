@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tukar.testing.models import tiny_sharded
@@ -25,6 +26,15 @@ ODD = {
 def noise(seed: int, size: int) -> bytes:
     """Bytes that do not compress, the same for the same seed."""
     return random.Random(seed).randbytes(size)
+
+
+def arrived(folder: Path) -> int:
+    """Bytes of what is still coming; files are renamed meanwhile."""
+    size = 0
+    for path in folder.glob("**/*.part"):
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> Path:

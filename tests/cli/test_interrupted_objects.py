@@ -12,7 +12,7 @@ import pytest
 
 from tukar.testing.relations import fresh, stored, tuned
 
-from .files import contents, noise, write
+from .files import arrived, contents, noise, write
 from .hub import DEADLINE, Commands, HubProcess, Way, wait_for
 
 SIZE = 24 << 20
@@ -100,11 +100,6 @@ def test_a_pull_of_a_difference_goes_on_where_it_was_killed(
     assert way.passed < difference + 3 * (1 << 20)
 
 
-def arrived(folder: Path) -> int:
-    """Raw bytes of what is under way."""
-    return sum(part.stat().st_size for part in folder.glob("**/*.part"))
-
-
 def test_a_push_whose_line_breaks_again_and_again(
     tukar: Commands, name: str, way: Way, folder: Path, tmp_path: Path
 ) -> None:
@@ -176,7 +171,7 @@ def test_what_a_crash_left_of_a_pull_is_compared(
     way.stalls_at = SIZE // 2
     process = tukar.at(way.url).start("pull", name, "--to", tmp_path / "pulled")
     incoming = tmp_path / "pulled.partial/.tukar/incoming"
-    wait_for(lambda: sum(path.stat().st_size for path in incoming.glob("*.part")) > SIZE // 3)
+    wait_for(lambda: arrived(incoming) > SIZE // 3)
     process.kill()
     process.communicate(timeout=DEADLINE)
     (part,), (frame,) = incoming.glob("*.part"), incoming.glob("*.frame")

@@ -10,14 +10,10 @@ import pytest
 from tukar.cli.folder import Folder
 
 from .fake import REPOSITORY, FakeHub, Request
-from .files import contents, model, noise, write
+from .files import arrived, contents, model, noise, write
 from .hub import DEADLINE, Commands, Way, wait_for
 
 SIZE = 24 << 20
-
-
-def _arrived(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob("**/*.part"))
 
 
 @pytest.fixture(scope="session")
@@ -38,13 +34,13 @@ def test_a_pull_that_was_ended_goes_on(
 ) -> None:
     way.stalls_at = SIZE // 2
     process = tukar.at(way.url).start("pull", pushed, "--to", tmp_path / "pulled")
-    wait_for(lambda: _arrived(tmp_path / "pulled.partial") >= SIZE // 3)
+    wait_for(lambda: arrived(tmp_path / "pulled.partial") >= SIZE // 3)
     process.send_signal(number)
     _, told = process.communicate(timeout=DEADLINE)
     assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), told
     assert not (tmp_path / "pulled").exists()
     assert not list(tmp_path.glob("**/snapshot.json"))
-    kept = _arrived(tmp_path / "pulled.partial")
+    kept = arrived(tmp_path / "pulled.partial")
 
     way.stalls_at, way.passed = None, 0
     pulled = tukar.at(way.url).json("pull", pushed, "--to", tmp_path / "pulled")
