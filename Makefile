@@ -17,7 +17,7 @@ PIP_INSTALL := -m pip --disable-pip-version-check --no-input install -qq --no-de
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run demo test test-slow lint format docs bench families bench-storage lock clean
+.PHONY: help install run demo test test-slow lint format docs bench families zoo bench-storage lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -56,6 +56,9 @@ bench: $(BIN)/.stamp-dev $(DEMO)/.stamp ## measure push and pull against nginx, 
 
 families: $(TRAINING)/.stamp ## fine-tune the model families that storage is measured with (an hour, once)
 	@$(TRAINING)/bin/python -m benchmarks.families
+
+zoo: $(TRAINING)/.stamp ## train the small models that tests of descent are measured with (an hour, once)
+	@$(TRAINING)/bin/python -m benchmarks.lineage zoo
 
 bench-storage: families $(BIN)/.stamp-hub $(DEMO)/.stamp $(PEERS)/.stamp ## measure storage beside other tools, and write the page of it
 	@$(PEERS)/bin/python -m benchmarks.storage $(ARGUMENTS)
