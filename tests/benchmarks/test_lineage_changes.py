@@ -1,0 +1,109 @@
+"""Disguises of models: each leaves what a model computes, and does change its weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from benchmarks.lineage.changes import SYMMETRIES, symmetries
+from benchmarks.lineage.net import Layer, Linear, Net, Norm, read, written
+from benchmarks.lineage.running import run
+
+from tukar.lineage.floats import Array
+
+WIDTH, HEADS, NEURONS, WORDS = 24, 4, 40, 50
+KEYS = {"llama": 2, "gpt2": 4, "bert": 4}
+TOKENS = np.array([3, 1, 4, 1, 5, 9, 2, 6])
+
+
+def net(architecture: str, seed: int = 1, layers: int = 2) -> Net:
+    some = np.random.default_rng(seed)
+    has_bias, keys = architecture != "llama", KEYS[architecture]
+
+    def linear(outputs: int, inputs: int) -> Linear:
+        bias = some.standard_normal(outputs).astype(np.float32) if has_bias else None
+        return Linear(some.standard_normal((outputs, inputs)).astype(np.float32) / np.float32(inputs**0.5), bias)
+
+    def norm() -> Norm:
+        weight, bias = (some.standard_normal(WIDTH).astype(np.float32) for _ in range(2))
+        return Norm(1 + weight / 4, bias / 4 if has_bias else None)
+
+    def layer() -> Layer:
+        part = WIDTH * keys // HEADS
+        return Layer(
+            norm(),
+            linear(WIDTH, WIDTH),
+            linear(part, WIDTH),
+            linear(part, WIDTH),
+            linear(WIDTH, WIDTH),
+            norm(),
+            linear(NEURONS, WIDTH),
+            linear(WIDTH, NEURONS),
+            linear(NEURONS, WIDTH) if architecture == "llama" else None,
+        )
+
+    def rows(count: int) -> Array:
+        return some.standard_normal((count, WIDTH)).astype(np.float32)
+
+    others = {
+        "llama": {},
+        "gpt2": {"wpe.weight": rows(16)},
+        "bert": {"embeddings.position_embeddings.weight": rows(16), "embeddings.token_type_embeddings.weight": rows(2)},
+    }[architecture]
+    is_encoder = architecture == "bert"
+    return Net(
+        architecture,
+        rows(WORDS),
+        tuple(layer() for _ in range(layers)),
+        HEADS,
+        keys,
+        others,
+        first=norm() if is_encoder else None,
+        last=None if is_encoder else norm(),
+    )
+
+
+ALL = [(architecture, name) for architecture in KEYS for name in symmetries(architecture)]
+
+
+@pytest.mark.parametrize(("architecture", "name"), ALL)
+def test_a_symmetry_changes_weights_and_nothing_else(architecture: str, name: str) -> None:
+    before = net(architecture)
+    after = SYMMETRIES[name](before, np.random.default_rng(2))
+    wanted, made = run(before, TOKENS), run(after, TOKENS)
+    if name == "axes permuted" and before.is_encoder:  # what comes out is in the axes, too
+        wanted, made = np.sort(wanted, axis=1), np.sort(made, axis=1)
+    np.testing.assert_allclose(made, wanted, rtol=1e-3, atol=1e-3)
+    changed = written(after)
+    assert any(not np.array_equal(values, changed[key]) for key, values in written(before).items())
+
+
+@pytest.mark.parametrize("architecture", KEYS)
+def test_all_of_them_one_after_another(architecture: str) -> None:
+    made = before = net(architecture)
+    chance = np.random.default_rng(3)
+    for change in symmetries(architecture).values():
+        made = change(made, chance)
+    wanted, found = run(before, TOKENS), run(made, TOKENS)
+    if before.is_encoder:
+        wanted, found = np.sort(wanted, axis=1), np.sort(found, axis=1)
+    np.testing.assert_allclose(found, wanted, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("architecture", KEYS)
+def test_a_model_is_the_same_under_its_names(architecture: str) -> None:
+    before = net(architecture)
+    again = read(architecture, written(before), HEADS, KEYS[architecture])
+    np.testing.assert_array_equal(run(again, TOKENS), run(before, TOKENS))
+
+
+def test_what_a_model_computes_depends_on_every_part() -> None:
+    """Or a symmetry could be wrong unseen."""
+    for architecture in KEYS:
+        before = net(architecture)
+        wanted = run(before, TOKENS)
+        for name, values in written(before).items():
+            others = written(before)
+            others[name] = values + np.float32(0.1) * np.arange(values.size, dtype=np.float32).reshape(values.shape) % 1
+            made = run(read(architecture, others, HEADS, KEYS[architecture]), TOKENS)
+            is_key_bias = name.endswith(("key.bias",))  # softmax does not see it
+            assert is_key_bias or not np.allclose(made, wanted, atol=1e-6), name
