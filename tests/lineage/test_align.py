@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tukar.lineage.align import Alignment, align, polar
+from tukar.lineage.align import Alignment, align
 from tukar.lineage.floats import Array
+from tukar.lineage.model import polar
 
 from .made import Small, Tensors, changed, drawn, llama, model, picked
 

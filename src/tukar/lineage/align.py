@@ -17,9 +17,8 @@ from typing import Final
 import numpy as np
 
 from tukar.lineage.floats import Array
-from tukar.lineage.model import Block, Model, Neurons, unit
+from tukar.lineage.model import TOKENS, Block, Model, Neurons, polar
 
-_TOKENS: Final = 8192  # of the vocabulary, the first: in most tokenizers the commonest
 _ROUNDS: Final = 4  # of refining, at most
 _BETTER: Final = 0.01  # in the score: what a round has to gain for another one
 _ENOUGH: Final = 2.0  # matched neurons by the width, for a rotation to be taken from them alone
@@ -70,22 +69,10 @@ def align(a: Model, b: Model) -> Alignment | None:
 def _first(a: Model, b: Model) -> Iterator[Array]:
     """Rotations to begin with: none, and that which takes one vocabulary onto the other."""
     yield np.eye(a.width, dtype=np.float32)
-    if a.embedding is not None and b.embedding is not None:
-        count = min(a.weights.shape(a.embedding)[0], b.weights.shape(b.embedding)[0], _TOKENS)
-        yield polar(_tokens(b, count).T @ _tokens(a, count))
-
-
-def _tokens(model: Model, count: int) -> Array:
-    assert model.embedding is not None  # noqa: S101 - asked before
-    rows = np.nan_to_num(model.weights.read(model.embedding, 0, count), posinf=0, neginf=0)
-    return unit(rows - rows.mean(axis=0))
-
-
-def polar(values: Array) -> Array:
-    """The orthogonal matrix nearest to a square one: its polar factor (P. Schönemann, 1966)."""
-    left, _, right = np.linalg.svd(values)
-    made: Array = left @ right
-    return made
+    left, right = a.tokens(TOKENS), b.tokens(TOKENS)
+    if left is not None and right is not None:
+        count = min(len(left), len(right))
+        yield polar(right[:count].T @ left[:count])
 
 
 _Blocks = list[tuple[Block, Neurons]]
@@ -111,7 +98,7 @@ _Pairs = list[tuple[Neurons, Neurons, list[tuple[int, int]]]]
 
 
 def _matched(of_a: _Blocks, of_b: _Blocks, rotation: Array) -> tuple[Alignment, _Pairs]:
-    turned = [(block, _turned(neurons, rotation)) for block, neurons in of_b]
+    turned = [(block, neurons.turned(rotation)) for block, neurons in of_b]
     matches, pairs = [], []
     for block, neurons in of_a:
         found = [_agreed(neurons, other) for _, other in turned]
@@ -121,11 +108,6 @@ def _matched(of_a: _Blocks, of_b: _Blocks, rotation: Array) -> tuple[Alignment, 
         pairs.append((neurons, turned[best][1], found[best]))
     score = float(np.mean([match.agreed for match in matches]))
     return Alignment(score, tuple(matches), rotation), pairs
-
-
-def _turned(neurons: Neurons, rotation: Array) -> Neurons:
-    gate = None if neurons.gate is None else neurons.gate @ rotation
-    return Neurons(gate, neurons.up @ rotation, neurons.down @ rotation)
 
 
 def _agreed(a: Neurons, b: Neurons) -> list[tuple[int, int]]:

@@ -18,6 +18,9 @@ from tukar.lineage.architectures import Mlp, Recognised, recognise
 from tukar.lineage.floats import Array
 from tukar.lineage.weights import Weights
 
+TOKENS: Final = 8192
+"""Of the vocabulary, the first ones, which two are compared by: in most tokenizers the commonest."""
+
 _AT_ONCE: Final = 16 << 20  # elements of a matrix that are held
 _EXPERTS: Final = 1024  # of a layer, more than any published model has
 
@@ -47,6 +50,11 @@ class Neurons:
 
     def __len__(self) -> int:
         return len(self.up)
+
+    def turned(self, rotation: Array) -> Neurons:
+        """The same in other axes: every vector times the rotation."""
+        gate = None if self.gate is None else self.gate @ rotation
+        return Neurons(gate, self.up @ rotation, self.down @ rotation)
 
 
 class Model:
@@ -173,6 +181,13 @@ class Model:
                 return name
         return None
 
+    def tokens(self, most: int) -> Array | None:
+        """The first tokens of the vocabulary by width, without their mean, each of length 1; None if there are none."""
+        if self.embedding is None:
+            return None
+        rows = _finite(self.weights.read(self.embedding, 0, most))
+        return unit(rows - rows.mean(axis=0))
+
 
 def opened(weights: Weights) -> Model | None:
     """The model, if the table has its architecture. Invalid if it has, and shapes do not fit together."""
@@ -184,6 +199,13 @@ def unit(rows: Array) -> Array:
     """Each row with length 1; rows of zeros stay."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     made: Array = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    return made
+
+
+def polar(values: Array) -> Array:
+    """The orthogonal matrix nearest to a square one: its polar factor (P. Schönemann, 1966)."""
+    left, _, right = np.linalg.svd(values)
+    made: Array = left @ right
     return made
 
 

@@ -10,14 +10,16 @@ import numpy as np
 
 from tukar.lineage import exact
 from tukar.lineage.floats import Array
-from tukar.lineage.model import Block, Model, Neurons, unit
+from tukar.lineage.model import TOKENS, Block, Model, Neurons, polar, unit
 
 NEURONS: Final = 1024
 """How many neurons of a block are compared, the first ones: of a fixed part, the order is as exchangeable as of all."""
 
 _GLANCED: Final = 192  # neurons, where every block is held against every other
-_TOKENS: Final = 4096
-_TESTS: Final = 3  # of a pair of blocks; as many of the residual axes
+_CLEARLY: Final = 1.05  # by how much a block at another place has to look more alike
+_TESTS: Final = 3  # of a pair of blocks in a frame; as many of the residual axes
+_FRAMES: Final = 2  # of axes: the files', and the vocabulary's
+_SURE: Final = -6  # log10 p: beyond it no other frame is looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,42 +54,57 @@ class Order:
 
 
 def compare(a: Model, b: Model) -> Order:
-    """The exact tests. Blocks that stand at the same place are compared first; if they say nothing, all with all."""
-    tried = _TESTS * (len(a.blocks) * len(b.blocks) + 1)
-    agreements = list(_blocks(a, b))
+    """The exact tests, in the axes that the files have; if they say nothing, in those of the vocabulary.
+
+    A rotation that is taken from the vocabularies alone knows nothing of neurons, whose order is as exchangeable as
+    before. Which pairs of blocks are looked at closely may depend on all weights: the bound is over all that there are.
+    """
+    if a.width != b.width:
+        return Order(0.0, ())
+    tried = _TESTS * (_FRAMES * len(a.blocks) * len(b.blocks) + 1)
+    agreements = list(_blocks(a, b, None))
     axes = _axes(a, b)
+    rotation = _vocabulary(a, b)
+    if rotation is not None and exact.any_of([each.log10_p for each in agreements], tried) > _SURE:
+        turned = list(_blocks(a, b, rotation))
+        agreements = min(agreements, turned, key=lambda found: min(each.log10_p for each in found))
     if axes is not None:
         agreements.append(axes)
     return Order(exact.any_of([each.log10_p for each in agreements], tried), tuple(agreements))
 
 
-def _blocks(a: Model, b: Model) -> Iterator[Agreement]:
-    """Which pairs are looked at closely may depend on the weights: the bound is over all pairs that there are."""
-    if a.width != b.width:
-        return
-    partners = _partners(a, b)
+def _vocabulary(a: Model, b: Model) -> Array | None:
+    """What turns B's axes onto A's, by the vocabularies alone; None where they have none in common."""
+    left, right = a.tokens(TOKENS), b.tokens(TOKENS)
+    if left is None or right is None:
+        return None
+    count = min(len(left), len(right))
+    return polar(right[:count].T @ left[:count])
+
+
+def _blocks(a: Model, b: Model, rotation: Array | None) -> Iterator[Agreement]:
+    partners = _partners(a, b, rotation)
     for number, block in enumerate(a.blocks):
         other = b.blocks[partners[number]]
-        yield _agreement(block, other, a.neurons(block, NEURONS), b.neurons(other, NEURONS))
+        yield _judged(block, other, _alike(a.neurons(block, NEURONS), _turned(b.neurons(other, NEURONS), rotation)))
 
 
-def _partners(a: Model, b: Model) -> list[int]:
+def _turned(neurons: Neurons, rotation: Array | None) -> Neurons:
+    return neurons if rotation is None else neurons.turned(rotation)
+
+
+def _partners(a: Model, b: Model, rotation: Array | None) -> list[int]:
     """For each block of A the one of B that looks most like it: a glance at a few neurons of each."""
-    if len(a.blocks) == len(b.blocks) == 1:
-        return [0]
     of_a = [a.neurons(block, _GLANCED) for block in a.blocks]
-    of_b = [b.neurons(block, _GLANCED) for block in b.blocks]
+    of_b = [_turned(b.neurons(block, _GLANCED), rotation) for block in b.blocks]
     found = []
     for number, left in enumerate(of_a):
         scores = [float(_alike(left, right).max(axis=1).mean()) for right in of_b]
-        straight = number if len(scores) == len(of_a) else int(np.argmax(scores))
         best = int(np.argmax(scores))
-        found.append(best if scores[best] > 1.05 * scores[straight] else straight)
+        if len(of_a) == len(of_b) and scores[best] < _CLEARLY * scores[number]:
+            best = number
+        found.append(best)
     return found
-
-
-def _agreement(a: Block | None, b: Block | None, of_a: Neurons, of_b: Neurons) -> Agreement:
-    return _judged(a, b, _alike(of_a, of_b))
 
 
 def _judged(a: Block | None, b: Block | None, alike: Array) -> Agreement:
@@ -111,14 +128,8 @@ def _alike(a: Neurons, b: Neurons) -> Array:
 
 def _axes(a: Model, b: Model) -> Agreement | None:
     """The residual axes, each described by what the first tokens of the vocabulary have there."""
-    if a.width != b.width or a.embedding is None or b.embedding is None:
+    left, right = a.tokens(TOKENS), b.tokens(TOKENS)
+    if left is None or right is None:
         return None
-    count = min(a.weights.shape(a.embedding)[0], b.weights.shape(b.embedding)[0], _TOKENS)
-    left, right = (_columns(model, count) for model in (a, b))
-    return _judged(None, None, np.square(left @ right.T).clip(0, 1))
-
-
-def _columns(model: Model, count: int) -> Array:
-    assert model.embedding is not None  # noqa: S101 - asked before
-    columns = np.nan_to_num(model.weights.read(model.embedding, 0, count), posinf=0, neginf=0).T
-    return unit(columns - columns.mean(axis=1, keepdims=True))
+    count = min(len(left), len(right))
+    return _judged(None, None, np.square(unit(left[:count].T) @ unit(right[:count].T).T).clip(0, 1))
