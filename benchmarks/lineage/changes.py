@@ -34,7 +34,7 @@ def _picked(part: Linear, rows: Array) -> Linear:
     return Linear(part.weight[rows], None if part.bias is None else part.bias[rows])
 
 
-def _kept(layer: Layer, neurons: Array) -> Layer:
+def kept(layer: Layer, neurons: Array) -> Layer:
     """Some neurons in some order."""
     return replace(
         layer,
@@ -49,7 +49,7 @@ def _kept(layer: Layer, neurons: Array) -> Layer:
 
 def permute_neurons(net: Net, chance: np.random.Generator) -> Net:
     """The neurons of each layer in another order."""
-    return _each(net, lambda layer: _kept(layer, chance.permutation(len(layer.up.weight))))
+    return _each(net, lambda layer: kept(layer, chance.permutation(len(layer.up.weight))))
 
 
 def permute_heads(net: Net, chance: np.random.Generator) -> Net:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from benchmarks.lineage.changes import SYMMETRIES, symmetries
+from benchmarks.lineage.losses import LOSSES, graft, merge
 from benchmarks.lineage.net import Layer, Linear, Net, Norm, read, written
 from benchmarks.lineage.running import run
 
@@ -107,3 +108,48 @@ def test_what_a_model_computes_depends_on_every_part() -> None:
             made = run(read(architecture, others, HEADS, KEYS[architecture]), TOKENS)
             is_key_bias = name.endswith(("key.bias",))  # softmax does not see it
             assert is_key_bias or not np.allclose(made, wanted, atol=1e-6), name
+
+
+@pytest.mark.parametrize("architecture", KEYS)
+@pytest.mark.parametrize("name", LOSSES)
+def test_what_changes_a_model_leaves_a_model(architecture: str, name: str) -> None:
+    before = net(architecture, layers=4)
+    after = LOSSES[name](before, np.random.default_rng(4))
+    made = run(read(architecture, written(after), HEADS, KEYS[architecture]), TOKENS)
+    assert np.isfinite(made).all()
+    wanted = run(before, TOKENS)
+    assert made.shape[0] == wanted.shape[0]
+    if name != "more words":  # which say nothing of those that were there
+        assert made.shape == wanted.shape
+        assert not np.array_equal(made, wanted)
+    else:
+        assert len(after.embedding) == WORDS + 64
+
+
+def test_how_much_is_lost() -> None:
+    before = net("llama", layers=4)
+    some = np.random.default_rng(5)
+    weight = before.layers[0].up.weight
+
+    def off(name: str) -> float:
+        return float(np.abs(LOSSES[name](before, some).layers[0].up.weight - weight).max() / np.abs(weight).max())
+
+    assert 0 < off("float16") < 2**-11 * 1.01
+    assert off("float16") < off("int8") < 0.005 < off("int4") < 0.08
+    assert np.mean(LOSSES["half of the weights"](before, some).layers[1].down.weight == 0) == pytest.approx(
+        0.5, abs=0.02
+    )
+    assert len(LOSSES["half of the neurons"](before, some).layers[2].up.weight) == NEURONS // 2
+    assert len(LOSSES["a layer dropped"](before, some).layers) == 3
+    assert len(LOSSES["layers doubled"](before, some).layers) == 6
+
+
+def test_a_merge_is_a_mean_of_all_weights() -> None:
+    one, other = net("gpt2", 1), net("gpt2", 2)
+    made, whole, none = (written(merge(one, other, share)) for share in (0.3, 1.0, 0.0))
+    for name, values in written(one).items():
+        np.testing.assert_allclose(made[name], 0.3 * values + 0.7 * written(other)[name], atol=1e-5)
+        np.testing.assert_array_equal(whole[name], values)
+        np.testing.assert_array_equal(none[name], written(other)[name])
+    grafted = graft(one, other)
+    assert [layer.up is own.up for layer, own in zip(grafted.layers, one.layers, strict=True)] == [True, False]
