@@ -93,6 +93,13 @@ def test_another_vocabulary_is_made_up_for_by_the_neurons() -> None:
     assert aligned(PARENT, other).score > 0.95
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_without_the_vocabulary_neurons_are_found_by_what_no_rotation_changes(seed: int) -> None:
+    child = replace(disguised(changed(PARENT, 0.05), seed), embedding=drawn(8).embedding)
+    assert aligned(PARENT, child).score > 0.95
+    assert aligned(child, PARENT).score > 0.95
+
+
 @pytest.mark.parametrize("seed", range(2, 7))
 def test_strangers_have_little_in_common(seed: int) -> None:
     assert aligned(PARENT, drawn(seed, neurons=128)).score < 0.06

@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from tukar.lineage.describe import described, moments, near
 from tukar.lineage.floats import Array
 from tukar.lineage.model import TOKENS, Block, Model, Neurons, polar
 
@@ -59,7 +60,7 @@ def align(a: Model, b: Model) -> Alignment | None:
     of_a = [(block, a.neurons(block)) for block in a.blocks]
     of_b = [(block, b.neurons(block)) for block in b.blocks]
     best = None
-    for rotation in _first(a, b):
+    for rotation in (*_first(a, b), _described(of_a, of_b)):
         found = _refined(of_a, of_b, rotation)
         if best is None or found.score > best.score:
             best = found
@@ -76,6 +77,25 @@ def _first(a: Model, b: Model) -> Iterator[Array]:
 
 
 _Blocks = list[tuple[Block, Neurons]]
+
+
+def _described(of_a: _Blocks, of_b: _Blocks) -> Array:
+    """A rotation from neurons alone, without any vocabulary."""
+    left, right = ([neurons for _, neurons in blocks] for blocks in (of_a, of_b))
+    by_a, by_b = moments(left), moments(right)
+    if len(left) != len(right):  # which block is which is not known: measure by what all have together
+        kinds = len(by_a) // (len(left) + 1)
+        by_a, by_b = by_a[-kinds:], by_b[-kinds:]
+    features = [described(neurons, by_b) for neurons in right]
+    moment = np.eye(len(by_a[0]), dtype=np.float32)
+    for neurons in left:
+        own = described(neurons, by_a)
+        pairs = [near(own, each) for each in features]
+        best = int(np.argmax([len(found) for found in pairs]))
+        places, others = np.array(pairs[best], int).reshape(-1, 2).T
+        for one, other in zip(neurons.signed(), right[best].signed(), strict=True):
+            moment += other[others].T @ one[places]
+    return polar(moment)
 
 
 def _refined(of_a: _Blocks, of_b: _Blocks, rotation: Array) -> Alignment:

@@ -51,6 +51,10 @@ class Neurons:
     def __len__(self) -> int:
         return len(self.up)
 
+    def signed(self) -> list[Array]:
+        """The vectors whose sign means something: up and down of a gated neuron can change theirs together."""
+        return [self.up, self.down] if self.gate is None else [self.gate]
+
     def turned(self, rotation: Array) -> Neurons:
         """The same in other axes: every vector times the rotation."""
         gate = None if self.gate is None else self.gate @ rotation
