@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-Weights = dict[str, Tensor]
+Weights: TypeAlias = "dict[str, Tensor]"
 """The tensors of one model under the names that Hugging Face's implementations give them."""
 
-Batch = tuple[Tensor, ...]
+Batch: TypeAlias = "tuple[Tensor, ...]"
 """Token ids first, rows by positions; then what the loss needs besides."""
 
 

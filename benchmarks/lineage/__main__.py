@@ -1,4 +1,8 @@
-"""Train the zoo: ``python -m benchmarks.lineage zoo``, in an environment of requirements/families.txt."""
+"""The zoo, and what tests of descent say of it.
+
+python -m benchmarks.lineage zoo      trains what is missing, in an environment of requirements/families.txt
+python -m benchmarks.lineage pairs    holds models against each other, in the hub's environment
+"""
 
 from __future__ import annotations
 
@@ -15,18 +19,30 @@ from benchmarks.families.__main__ import INSTRUCTIONS
 from benchmarks.lineage import zoo
 
 ARCHITECTURES: Final = ("llama", "gpt2", "bert")
+CHILDREN: Final = 7000
+"""Pairs of strangers' children, of each architecture."""
 
 
 def main() -> int:
-    """Make what is missing."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.lineage", description=__doc__)
-    parser.add_argument("what", choices=["zoo"])
+    """Do what is asked for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.lineage", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["zoo", "pairs"])
     parser.add_argument("--out", type=Path, default=Path(".bench/zoo"), help="default: .bench/zoo")
     parser.add_argument("--families", type=int, default=zoo.TUNING + zoo.TESTING, help="of each architecture")
+    parser.add_argument("--tuning", action="store_true", help="pairs of those families that tests may be tuned on")
+    parser.add_argument(
+        "--children", type=int, default=CHILDREN, help=f"pairs of strangers' children (default {CHILDREN})"
+    )
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count(), help="processes (default: as many as processors)"
     )
     options = parser.parse_args()
+    return _zoo(options) if options.what == "zoo" else _pairs(options)
+
+
+def _zoo(options: argparse.Namespace) -> int:
     os.environ.update(INSTRUCTIONS)
     from benchmarks.lineage.making import made  # which loads torch
 
@@ -36,6 +52,28 @@ def main() -> int:
     with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
         for done, name in enumerate(pool.imap_unordered(made, wanted), 1):
             print(f"{time.monotonic() - began:6.0f} s  {done} of {len(wanted)}: {name}", flush=True)
+    return 0
+
+
+def _pairs(options: argparse.Namespace) -> int:
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is loaded, by the processes that are started, too
+    from benchmarks.lineage import measure, pairs
+
+    numbers = range(zoo.TUNING) if options.tuning else range(zoo.TUNING, options.families)
+    wanted = []
+    for name in ARCHITECTURES:
+        wanted += [pair for number in numbers for pair in pairs.kin(name, number)]
+        wanted += [*pairs.strangers(name, numbers), *pairs.twins(name, numbers)]
+        wanted += pairs.strange_children(name, numbers, options.children)
+    path = options.out / ("tuning.jsonl" if options.tuning else "testing.jsonl")
+    began = time.monotonic()
+    with path.with_suffix(".part").open("w") as file:
+        for done, line in enumerate(measure.lines(measure.measured(options.out, wanted, options.workers)), 1):
+            file.write(line + "\n")
+            if done % 100 == 0:
+                print(f"{time.monotonic() - began:6.0f} s  {done} of {len(wanted)}", flush=True)
+    path.with_suffix(".part").replace(path)
+    print(f"written: {path}")
     return 0
 
 

@@ -5,62 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from benchmarks.lineage.changes import SYMMETRIES, symmetries
+from benchmarks.lineage.drawn import HEADS, KEYS, NEURONS, WORDS, net
 from benchmarks.lineage.losses import LOSSES, graft, merge
-from benchmarks.lineage.net import Layer, Linear, Net, Norm, read, written
+from benchmarks.lineage.net import read, written
 from benchmarks.lineage.running import run
 
-from tukar.lineage.floats import Array
-
-WIDTH, HEADS, NEURONS, WORDS = 24, 4, 40, 50
-KEYS = {"llama": 2, "gpt2": 4, "bert": 4}
 TOKENS = np.array([3, 1, 4, 1, 5, 9, 2, 6])
-
-
-def net(architecture: str, seed: int = 1, layers: int = 2) -> Net:
-    some = np.random.default_rng(seed)
-    has_bias, keys = architecture != "llama", KEYS[architecture]
-
-    def linear(outputs: int, inputs: int) -> Linear:
-        bias = some.standard_normal(outputs).astype(np.float32) if has_bias else None
-        return Linear(some.standard_normal((outputs, inputs)).astype(np.float32) / np.float32(inputs**0.5), bias)
-
-    def norm() -> Norm:
-        weight, bias = (some.standard_normal(WIDTH).astype(np.float32) for _ in range(2))
-        return Norm(1 + weight / 4, bias / 4 if has_bias else None)
-
-    def layer() -> Layer:
-        part = WIDTH * keys // HEADS
-        return Layer(
-            norm(),
-            linear(WIDTH, WIDTH),
-            linear(part, WIDTH),
-            linear(part, WIDTH),
-            linear(WIDTH, WIDTH),
-            norm(),
-            linear(NEURONS, WIDTH),
-            linear(WIDTH, NEURONS),
-            linear(NEURONS, WIDTH) if architecture == "llama" else None,
-        )
-
-    def rows(count: int) -> Array:
-        return some.standard_normal((count, WIDTH)).astype(np.float32)
-
-    others = {
-        "llama": {},
-        "gpt2": {"wpe.weight": rows(16)},
-        "bert": {"embeddings.position_embeddings.weight": rows(16), "embeddings.token_type_embeddings.weight": rows(2)},
-    }[architecture]
-    is_encoder = architecture == "bert"
-    return Net(
-        architecture,
-        rows(WORDS),
-        tuple(layer() for _ in range(layers)),
-        HEADS,
-        keys,
-        others,
-        first=norm() if is_encoder else None,
-        last=None if is_encoder else norm(),
-    )
 
 
 ALL = [(architecture, name) for architecture in KEYS for name in symmetries(architecture)]

@@ -1,0 +1,72 @@
+"""What the tests say of each pair, a line of JSON each."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.lineage.net import Net, written
+from benchmarks.lineage.pairs import Pair, net
+from tukar.lineage.align import align
+from tukar.lineage.floats import Array
+from tukar.lineage.model import Model, opened
+from tukar.lineage.order import compare
+from tukar.lineage.weights import Weights
+from tukar.objects.sources import BytesSource
+from tukar.testing.models import safetensors_header
+
+Result = dict[str, Any]
+"""A pair, and: log10_p; score; agreed, by block of A; seconds."""
+
+
+def measured(folder: Path, pairs: Sequence[Pair], workers: int) -> Iterator[Result]:
+    """Each pair's results, in any order."""
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap_unordered(_measured, ((folder, pair) for pair in pairs), chunksize=8)
+
+
+def _measured(given: tuple[Path, Pair]) -> Result:
+    folder, pair = given
+    began = time.perf_counter()
+    return (
+        asdict(pair)
+        | tested(*(net(folder, pair.architecture, name) for name in (pair.a, pair.b)))
+        | {"seconds": round(time.perf_counter() - began, 3)}
+    )
+
+
+def tested(a: Net, b: Net) -> Result:
+    """What the tests say of two models."""
+    left, right = model(a), model(b)
+    order, alignment = compare(left, right), align(left, right)
+    return {
+        "log10_p": round(order.log10_p, 2),
+        "score": None if alignment is None else round(alignment.score, 4),
+        "agreed": [] if alignment is None else [round(match.agreed, 3) for match in alignment.matches],
+    }
+
+
+def model(made: Net) -> Model:
+    """As it is read from a file."""
+    tensors = {name: np.ascontiguousarray(values, np.float32) for name, values in written(made).items()}
+    found = opened(Weights([BytesSource(file(tensors))]))
+    assert found is not None
+    return found
+
+
+def file(tensors: dict[str, Array]) -> bytes:
+    shapes = {name: ("F32", values.shape) for name, values in tensors.items()}
+    return safetensors_header(shapes) + b"".join(values.tobytes() for values in tensors.values())
+
+
+def lines(results: Iterable[Result]) -> Iterator[str]:
+    """As they are kept."""
+    for result in results:
+        yield json.dumps(result)
