@@ -2,15 +2,19 @@
 
 A model can be turned: its neurons and residual axes put into another order, its residual stream rotated, scales moved
 between matrices. What it computes stays the same, and the exact tests see nothing. So first the rotation is found that
-takes B's residual stream onto A's, from the vocabulary both have, then from the neurons that look alike; then neurons
-are matched twice, once by each of two vectors that belong to them, and it is counted how often both name the same one.
+takes one residual stream onto the other, from the vocabulary both have or from neurons that are alike; then neurons are
+matched twice, once by each of two vectors that belong to them, and it is counted how often both name the same one.
+
+A rotation has many degrees of freedom, and would make strangers alike on the neurons that it was fitted to. So it is
+fitted to one half of the neurons, and counted is the other half; then the other way round. And some neurons are like
+most others, in any model: only pairs count that are each other's nearest.
 
 The statistic has no exact p: two independent models that learn the same text come to have some neurons in common.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,16 +25,17 @@ from tukar.lineage.floats import Array
 from tukar.lineage.model import TOKENS, Block, Model, Neurons, polar
 
 _ROUNDS: Final = 4  # of refining, at most
-_BETTER: Final = 0.01  # in the score: what a round has to gain for another one
+_BETTER: Final = 0.01  # in the share: what a round has to gain for another one
 _ENOUGH: Final = 2.0  # matched neurons by the width, for a rotation to be taken from them alone
+_HALVES: Final = (slice(0, None, 2), slice(1, None, 2))
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A block of A, and the one of B that has most of its neurons.
+    """A block of the model that has fewer neurons, and the one of the other that has most of them.
 
     Attributes:
-        agreed: the share of A's neurons, or of B's where it has fewer, that both vectors find at the same place.
+        agreed: the share of its neurons that both vectors find at the same place.
     """
 
     a: Block
@@ -44,7 +49,7 @@ class Alignment:
 
     Attributes:
         score: the mean of the blocks' agreement, from 0 to 1: the statistic.
-        matches: by block of A.
+        matches: by block of the model that has fewer neurons.
         rotation: width by width; B's vectors times it are in A's axes.
     """
 
@@ -57,14 +62,43 @@ def align(a: Model, b: Model) -> Alignment | None:
     """The best alignment found; None where widths differ."""
     if a.width != b.width:
         return None
-    of_a = [(block, a.neurons(block)) for block in a.blocks]
-    of_b = [(block, b.neurons(block)) for block in b.blocks]
-    best = None
-    for rotation in (*_first(a, b), _described(of_a, of_b)):
-        found = _refined(of_a, of_b, rotation)
-        if best is None or found.score > best.score:
-            best = found
-    return best
+    if sum(map(a.count, a.blocks)) > sum(map(b.count, b.blocks)):
+        found = _aligned(b, a)
+        matches = (Match(match.b, match.a, match.agreed) for match in found.matches)
+        return Alignment(found.score, tuple(matches), found.rotation.T)
+    return _aligned(a, b)
+
+
+def _aligned(a: Model, b: Model) -> Alignment:
+    """Where A has no more neurons than B."""
+    of_a = [a.neurons(block) for block in a.blocks]
+    of_b = [b.neurons(block) for block in b.blocks]
+    shares: Array = np.zeros((len(of_a), len(of_b)))
+    rotation = np.eye(a.width, dtype=np.float32)
+    for fitted, counted in zip(_HALVES, reversed(_HALVES), strict=True):
+        rotation = _fitted(a, b, of_a, of_b, fitted)
+        turned = [neurons.turned(rotation) for neurons in of_b]
+        for number, neurons in enumerate(of_a):
+            rest = neurons.some(counted)
+            for place, other in enumerate(turned):
+                shares[number, place] += len(_agreed(rest, other)) / max(len(rest), 1) / len(_HALVES)
+    best = shares.argmax(axis=1)
+    matches = tuple(
+        Match(block, b.blocks[place], float(shares[number, place]))
+        for number, (block, place) in enumerate(zip(a.blocks, best, strict=True))
+    )
+    return Alignment(float(np.mean([match.agreed for match in matches])), matches, rotation)
+
+
+def _fitted(a: Model, b: Model, of_a: Sequence[Neurons], of_b: Sequence[Neurons], half: slice) -> Array:
+    """The rotation under which most neurons of one half of A's are found in B."""
+    some = [neurons.some(half) for neurons in of_a]
+    best, rotation = -1.0, np.eye(a.width, dtype=np.float32)
+    for start in (*_first(a, b), _described(of_a, of_b, half)):
+        share, found = _refined(some, of_b, start)
+        if share > best:
+            best, rotation = share, found
+    return rotation
 
 
 def _first(a: Model, b: Model) -> Iterator[Array]:
@@ -76,74 +110,68 @@ def _first(a: Model, b: Model) -> Iterator[Array]:
         yield polar(right[:count].T @ left[:count])
 
 
-_Blocks = list[tuple[Block, Neurons]]
-
-
-def _described(of_a: _Blocks, of_b: _Blocks) -> Array:
+def _described(of_a: Sequence[Neurons], of_b: Sequence[Neurons], half: slice) -> Array:
     """A rotation from neurons alone, without any vocabulary."""
-    left, right = ([neurons for _, neurons in blocks] for blocks in (of_a, of_b))
-    by_a, by_b = moments(left), moments(right)
-    if len(left) != len(right):  # which block is which is not known: measure by what all have together
-        kinds = len(by_a) // (len(left) + 1)
+    by_a, by_b = moments(of_a), moments(of_b)
+    if len(of_a) != len(of_b):  # which block is which is not known: measure by what all have together
+        kinds = len(by_a) // (len(of_a) + 1)
         by_a, by_b = by_a[-kinds:], by_b[-kinds:]
-    features = [described(neurons, by_b) for neurons in right]
+    features = [described(neurons, by_b) for neurons in of_b]
     moment = np.eye(len(by_a[0]), dtype=np.float32)
-    for neurons in left:
-        own = described(neurons, by_a)
+    for neurons in of_a:
+        own, some = described(neurons, by_a)[half], neurons.some(half)
         pairs = [near(own, each) for each in features]
         best = int(np.argmax([len(found) for found in pairs]))
         places, others = np.array(pairs[best], int).reshape(-1, 2).T
-        for one, other in zip(neurons.signed(), right[best].signed(), strict=True):
+        for one, other in zip(some.signed(), of_b[best].signed(), strict=True):
             moment += other[others].T @ one[places]
     return polar(moment)
 
 
-def _refined(of_a: _Blocks, of_b: _Blocks, rotation: Array) -> Alignment:
-    """Match, turn B further by what matched, and match again, as long as that finds more."""
+def _refined(of_a: Sequence[Neurons], of_b: Sequence[Neurons], rotation: Array) -> tuple[float, Array]:
+    """Match, turn B further by what matched, and match again while that finds more: the share, and the rotation."""
     best, pairs = _matched(of_a, of_b, rotation)
     for _ in range(_ROUNDS):
         moment = sum((_moment(left, right, found) for left, right, found in pairs), np.zeros_like(rotation))
-        count = sum(len(found) for _, _, found in pairs)
-        if count < _ENOUGH * len(rotation):  # they say nothing of most axes, which stay where they are then
-            moment += np.eye(len(rotation), dtype=np.float32)
-        made, pairs = _matched(of_a, of_b, best.rotation @ polar(moment))
-        gained = made.score - best.score
-        best = made if gained > 0 else best
+        if sum(len(found) for _, _, found in pairs) < _ENOUGH * len(rotation):
+            moment += np.eye(len(rotation), dtype=np.float32)  # they say nothing of most axes, which stay as they are
+        further = rotation @ polar(moment)
+        share, pairs = _matched(of_a, of_b, further)
+        gained = share - best
+        if gained > 0:
+            best, rotation = share, further
         if gained < _BETTER:
             break
-    return best
+    return best, rotation
 
 
 _Pairs = list[tuple[Neurons, Neurons, list[tuple[int, int]]]]
 
 
-def _matched(of_a: _Blocks, of_b: _Blocks, rotation: Array) -> tuple[Alignment, _Pairs]:
-    turned = [(block, neurons.turned(rotation)) for block, neurons in of_b]
-    matches, pairs = [], []
-    for block, neurons in of_a:
-        found = [_agreed(neurons, other) for _, other in turned]
-        shares = [len(each) / min(len(neurons), len(other)) for each, (_, other) in zip(found, turned, strict=True)]
-        best = int(np.argmax(shares))
-        matches.append(Match(block, of_b[best][0], shares[best]))
-        pairs.append((neurons, turned[best][1], found[best]))
-    score = float(np.mean([match.agreed for match in matches]))
-    return Alignment(score, tuple(matches), rotation), pairs
+def _matched(of_a: Sequence[Neurons], of_b: Sequence[Neurons], rotation: Array) -> tuple[float, _Pairs]:
+    """The mean share of A's neurons that are found, and which they are, block by block."""
+    turned = [neurons.turned(rotation) for neurons in of_b]
+    pairs, shares = [], []
+    for neurons in of_a:
+        found = [_agreed(neurons, other) for other in turned]
+        best = int(np.argmax([len(each) for each in found]))
+        pairs.append((neurons, turned[best], found[best]))
+        shares.append(len(found[best]) / max(len(neurons), 1))
+    return float(np.mean(shares)), pairs
 
 
 def _agreed(a: Neurons, b: Neurons) -> list[tuple[int, int]]:
-    """Pairs of neurons that are found twice: by their gates and ups, or where there are no gates by ups and downs.
+    """A's neurons that are found twice in B: by gates and ups, or where there are no gates by ups and downs.
 
-    The sign of what an activation is taken of matters; up and down can change theirs together.
+    By the first of the two, A's neuron is B's nearest as well. The sign of what an activation is taken of matters; up
+    and down can change theirs together.
     """
     if a.gate is not None and b.gate is not None:
         one, other = a.gate @ b.gate.T, np.abs(a.up @ b.up.T)
     else:
         one, other = a.up @ b.up.T, a.down @ b.down.T
-    if len(b) > len(a):  # from the side that has fewer
-        first, second = one.argmax(axis=1), other.argmax(axis=1)
-        return [(i, int(j)) for i, j in enumerate(first) if second[i] == j]
-    first, second = one.argmax(axis=0), other.argmax(axis=0)
-    return [(int(i), j) for j, i in enumerate(first) if second[j] == i]
+    first, second, back = one.argmax(axis=1), other.argmax(axis=1), one.argmax(axis=0)
+    return [(i, int(j)) for i, j in enumerate(first) if second[i] == j and back[j] == i]
 
 
 def _moment(a: Neurons, b: Neurons, pairs: list[tuple[int, int]]) -> Array:

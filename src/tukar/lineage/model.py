@@ -51,6 +51,11 @@ class Neurons:
     def __len__(self) -> int:
         return len(self.up)
 
+    def some(self, places: slice) -> Neurons:
+        """Those at some places."""
+        gate = None if self.gate is None else self.gate[places]
+        return Neurons(gate, self.up[places], self.down[places])
+
     def signed(self) -> list[Array]:
         """The vectors whose sign means something: up and down of a gated neuron can change theirs together."""
         return [self.up, self.down] if self.gate is None else [self.gate]
