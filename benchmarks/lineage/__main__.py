@@ -7,6 +7,7 @@ python -m benchmarks.lineage pairs    holds models against each other, in the hu
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import sys
@@ -68,8 +69,8 @@ def _pairs(options: argparse.Namespace) -> int:
     path = options.out / ("tuning.jsonl" if options.tuning else "testing.jsonl")
     began = time.monotonic()
     with path.with_suffix(".part").open("w") as file:
-        for done, line in enumerate(measure.lines(measure.measured(options.out, wanted, options.workers)), 1):
-            file.write(line + "\n")
+        for done, result in enumerate(measure.measured(options.out, wanted, options.workers), 1):
+            file.write(json.dumps(result) + "\n")
             if done % 100 == 0:
                 print(f"{time.monotonic() - began:6.0f} s  {done} of {len(wanted)}", flush=True)
     path.with_suffix(".part").replace(path)

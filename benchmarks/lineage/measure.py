@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -62,11 +61,6 @@ def model(made: Net) -> Model:
 
 
 def file(tensors: dict[str, Array]) -> bytes:
+    """Of safetensors."""
     shapes = {name: ("F32", values.shape) for name, values in tensors.items()}
     return safetensors_header(shapes) + b"".join(values.tobytes() for values in tensors.values())
-
-
-def lines(results: Iterable[Result]) -> Iterator[str]:
-    """As they are kept."""
-    for result in results:
-        yield json.dumps(result)

@@ -117,6 +117,14 @@ def test_half_of_the_neurons_and_layers_that_were_dropped() -> None:
     np.testing.assert_allclose(other.rotation, found.rotation.T, atol=0.1)
 
 
+def test_a_model_with_gates_beside_one_without() -> None:
+    gated, plain = model(llama(PARENT)), model(gpt2(drawn(3, neurons=128)))
+    for one, other in ((gated, plain), (plain, gated)):
+        found = align(one, other)
+        assert found is not None
+        assert found.score < 0.06
+
+
 def test_models_of_other_widths_cannot_be_aligned() -> None:
     assert align(model(llama(PARENT)), model(llama(drawn(1, width=32)))) is None
 

@@ -195,6 +195,10 @@ def test_what_is_not_known_is_not_recognised() -> None:
         ("model.layers.2.mlp.up_proj.weight", (96,)),
         ("model.layers.0.post_attention_layernorm.weight", (3, 16)),
         ("model.layers.2.post_attention_layernorm.weight", (49,)),
+        ("model.layers.0.post_attention_layernorm.weight", ()),
+        ("model.layers.0.mlp.down_proj.weight", (48, 0)),
+        ("model.layers.0.mlp.down_proj.weight", (0, 96)),
+        ("model.layers.0.mlp.up_proj.weight", (2, 96, 48)),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(name: str, shape: tuple[int, ...]) -> None:
@@ -230,3 +234,22 @@ def test_a_model_in_shards_is_one_model() -> None:
         Weights(map(BytesSource, [halves[0], halves[0]]))
     with pytest.raises(Invalid, match="no tensors"):
         Weights([BytesSource(b"a text")])
+
+
+@pytest.mark.parametrize("prefix", ["{0}.", "{layer.__class__}.", "}{.", "%s."])
+def test_names_are_never_taken_for_formats(prefix: str) -> None:
+    tensors = {name.replace("model.", prefix, 1): values for name, values in llama(SMALL).items()}
+    assert len(model(tensors).blocks) == 3
+
+
+def test_matrices_of_gpt2_with_three_axes_are_refused() -> None:
+    tensors = dict(PLAIN["GPT-2"])
+    name = "transformer.h.0.mlp.c_fc.weight"
+    with pytest.raises(Invalid):
+        model(tensors | {name: tensors[name][None]})
+
+
+def test_a_vocabulary_without_words_is_none() -> None:
+    found = model(dict(llama(SMALL)) | {"model.embed_tokens.weight": np.zeros((0, 48), np.float32)})
+    assert found.embedding is None
+    assert found.tokens(10) is None

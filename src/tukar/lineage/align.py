@@ -22,7 +22,7 @@ import numpy as np
 
 from tukar.lineage.describe import described, moments, near
 from tukar.lineage.floats import Array
-from tukar.lineage.model import TOKENS, Block, Model, Neurons, polar
+from tukar.lineage.model import Block, Model, Neurons, by_vocabulary, polar
 
 _ROUNDS: Final = 4  # of refining, at most
 _BETTER: Final = 0.01  # in the share: what a round has to gain for another one
@@ -32,10 +32,10 @@ _HALVES: Final = (slice(0, None, 2), slice(1, None, 2))
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A block of the model that has fewer neurons, and the one of the other that has most of them.
+    """A block of A and one of B: for each block of the model that has fewer neurons, where most of them are found.
 
     Attributes:
-        agreed: the share of its neurons that both vectors find at the same place.
+        agreed: the share of that block's neurons that both vectors find at the same place.
     """
 
     a: Block
@@ -94,20 +94,21 @@ def _fitted(a: Model, b: Model, of_a: Sequence[Neurons], of_b: Sequence[Neurons]
     """The rotation under which most neurons of one half of A's are found in B."""
     some = [neurons.some(half) for neurons in of_a]
     best, rotation = -1.0, np.eye(a.width, dtype=np.float32)
-    for start in (*_first(a, b), _described(of_a, of_b, half)):
+    for start in _starts(a, b, of_a, of_b, half):
         share, found = _refined(some, of_b, start)
         if share > best:
             best, rotation = share, found
     return rotation
 
 
-def _first(a: Model, b: Model) -> Iterator[Array]:
-    """Rotations to begin with: none, and that which takes one vocabulary onto the other."""
+def _starts(a: Model, b: Model, of_a: Sequence[Neurons], of_b: Sequence[Neurons], half: slice) -> Iterator[Array]:
+    """Rotations to begin with: none; that of the vocabularies; and, where both have gates or none, that of neurons."""
     yield np.eye(a.width, dtype=np.float32)
-    left, right = a.tokens(TOKENS), b.tokens(TOKENS)
-    if left is not None and right is not None:
-        count = min(len(left), len(right))
-        yield polar(right[:count].T @ left[:count])
+    found = by_vocabulary(a, b)
+    if found is not None:
+        yield found
+    if len({neurons.gate is None for neurons in (*of_a, *of_b)}) == 1:
+        yield _described(of_a, of_b, half)
 
 
 def _described(of_a: Sequence[Neurons], of_b: Sequence[Neurons], half: slice) -> Array:

@@ -37,7 +37,6 @@ class Architecture:
         layer: what the names of a layer's parts begin with; ``{layer}`` counts from 0.
         mlps: the feed-forward parts that a layer may have: one of these, or several together.
         embedding: the matrix of the vocabulary.
-        output: that of the predictions, where it is another one.
         is_transposed: matrices have a column for each output, as GPT-2's do.
         offset: what is added to the weights of a norm, as in Gemma.
     """
@@ -46,7 +45,6 @@ class Architecture:
     layer: str
     mlps: tuple[Mlp, ...]
     embedding: str
-    output: str = "lm_head.weight"
     is_transposed: bool = False
     offset: float = 0.0
 
@@ -98,7 +96,6 @@ TABLE: Final[tuple[Architecture, ...]] = (
         "layers.{layer}.",
         (Mlp("mlp.dense_h_to_4h.weight", "mlp.dense_4h_to_h.weight", "post_attention_layernorm.weight"),),
         "embed_in.weight",
-        "embed_out.weight",
     ),
     # MiniLM, RoBERTa
     Architecture(
@@ -116,7 +113,6 @@ TABLE: Final[tuple[Architecture, ...]] = (
             Mlp("ffn_up_shexp.weight", "ffn_down_shexp.weight", "ffn_norm.weight", gate="ffn_gate_shexp.weight"),
         ),
         "token_embd.weight",
-        "output.weight",
     ),
     # GPT-2, GPT-NeoX, Phi 3
     Architecture(
@@ -124,7 +120,6 @@ TABLE: Final[tuple[Architecture, ...]] = (
         "blk.{layer}.",
         (Mlp("ffn_up.weight", "ffn_down.weight", "ffn_norm.weight"),),
         "token_embd.weight",
-        "output.weight",
     ),
     Architecture(
         "GGUF of an encoder",

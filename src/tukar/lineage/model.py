@@ -83,7 +83,7 @@ class Model:
         self.architecture, self.layers = recognised.architecture, recognised.layers
         self._prefix = recognised.prefix
         self.blocks = tuple(self._blocks())
-        self.width = self.weights.shape(self._name(self.blocks[0], self.blocks[0].mlp.norm))[-1]
+        self.width = self._shape(self.blocks[0], self.blocks[0].mlp.down)[0]
         for block in self.blocks:
             self._check(block)
 
@@ -104,7 +104,8 @@ class Model:
         return shape[0] if len(shape) == 3 else 1
 
     def _name(self, block: Block, part: str) -> str:
-        return (self._prefix + self.architecture.layer + part).format(layer=block.layer, expert=block.expert)
+        # The prefix is anybody's text, and never a format.
+        return self._prefix + (self.architecture.layer + part).format(layer=block.layer, expert=block.expert)
 
     def _shape(self, block: Block, part: str) -> tuple[int, ...]:
         """Outputs by inputs."""
@@ -117,7 +118,7 @@ class Model:
         return shape[:-3:-1] if self.architecture.is_transposed else shape[-2:]
 
     def _is_stacked(self, block: Block) -> bool:
-        return len(self.weights.shape(self._name(block, block.mlp.up))) == 3
+        return not self.architecture.is_transposed and len(self.weights.shape(self._name(block, block.mlp.up))) == 3
 
     def _is_fused(self, block: Block) -> bool:
         """Whether the rows of the gate come first in ``up``."""
@@ -127,6 +128,8 @@ class Model:
 
     def _check(self, block: Block) -> None:
         mlp, count = block.mlp, self.count(block)
+        if not count or not self.width:
+            raise Invalid(f"{self._name(block, mlp.down)[:80]} has no elements")
         wanted = {mlp.up: (2 * count if self._is_fused(block) else count, self.width), mlp.down: (self.width, count)}
         if mlp.gate is not None:
             wanted[mlp.gate] = (count, self.width)
@@ -186,7 +189,7 @@ class Model:
     def embedding(self) -> str | None:
         """The name of the vocabulary's matrix; None if it is not here, or is not as wide as the residual stream."""
         for name in (self._prefix + self.architecture.embedding, self.architecture.embedding):
-            if name in self.weights and self.weights.shape(name)[1:] == (self.width,):
+            if name in self.weights and self.weights.shape(name)[1:] == (self.width,) and self.weights.shape(name)[0]:
                 return name
         return None
 
@@ -196,6 +199,15 @@ class Model:
             return None
         rows = _finite(self.weights.read(self.embedding, 0, most))
         return unit(rows - rows.mean(axis=0))
+
+
+def by_vocabulary(a: Model, b: Model) -> Array | None:
+    """What turns B's axes onto A's, by their vocabularies alone; None where they have none in common."""
+    left, right = a.tokens(TOKENS), b.tokens(TOKENS)
+    if left is None or right is None:
+        return None
+    count = min(len(left), len(right))
+    return polar(right[:count].T @ left[:count])
 
 
 def opened(weights: Weights) -> Model | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tukar.lineage import exact
 from tukar.lineage.floats import Array
-from tukar.lineage.model import TOKENS, Block, Model, Neurons, polar, unit
+from tukar.lineage.model import TOKENS, Block, Model, Neurons, by_vocabulary, unit
 
 NEURONS: Final = 1024
 """How many neurons of a block are compared, the first ones: of a fixed part, the order is as exchangeable as of all."""
@@ -64,22 +64,13 @@ def compare(a: Model, b: Model) -> Order:
     tried = _TESTS * (_FRAMES * len(a.blocks) * len(b.blocks) + 1)
     agreements = list(_blocks(a, b, None))
     axes = _axes(a, b)
-    rotation = _vocabulary(a, b)
-    if rotation is not None and exact.any_of([each.log10_p for each in agreements], tried) > _SURE:
-        turned = list(_blocks(a, b, rotation))
-        agreements = min(agreements, turned, key=lambda found: min(each.log10_p for each in found))
+    if exact.any_of([each.log10_p for each in agreements], tried) > _SURE:
+        rotation = by_vocabulary(a, b)
+        turned = [] if rotation is None else list(_blocks(a, b, rotation))
+        agreements = min(agreements, turned or agreements, key=lambda found: min(each.log10_p for each in found))
     if axes is not None:
         agreements.append(axes)
     return Order(exact.any_of([each.log10_p for each in agreements], tried), tuple(agreements))
-
-
-def _vocabulary(a: Model, b: Model) -> Array | None:
-    """What turns B's axes onto A's, by the vocabularies alone; None where they have none in common."""
-    left, right = a.tokens(TOKENS), b.tokens(TOKENS)
-    if left is None or right is None:
-        return None
-    count = min(len(left), len(right))
-    return polar(right[:count].T @ left[:count])
 
 
 def _blocks(a: Model, b: Model, rotation: Array | None) -> Iterator[Agreement]:

@@ -45,7 +45,7 @@ class Weights:
     def read(self, name: str, start: int = 0, stop: int | None = None) -> Array:
         """The elements from ``start`` to ``stop`` along the first axis, as 32-bit floats.
 
-        Unsupported if their type cannot be read as numbers; Invalid if the tensor is a scalar and a range is asked for.
+        A scalar is read whole. Unsupported if their type cannot be read as numbers.
         """
         file, info = self._found[name]
         if not info.shape:
