@@ -8,6 +8,7 @@ import platform
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 PACKAGES = ("torch", "numpy", "safetensors", "tokenizers", "jinja2", "mpmath", "networkx", "sympy")
 
@@ -28,26 +29,33 @@ def main() -> int:
 
 
 def _make(name: str, out: Path) -> None:
-    import torch
-
     from benchmarks.families import text
     from benchmarks.families.family import Workshop
     from benchmarks.families.llm import Llm
     from benchmarks.families.minilm import MiniLm
 
+    found = circumstances()
+    paragraphs = text.paragraphs(out / "text.txt")
+    family = MiniLm(paragraphs) if name == "minilm" else Llm(paragraphs)
+    Workshop(family, out / name, found).make()
+
+
+def circumstances() -> dict[str, Any]:
+    """Let torch give the same bits again, as far as it does, and say what else they depend on."""
+    import torch
+
+    from benchmarks.families import text
+
     # Sums are taken in another order with more threads. Two families can be made at once, by two processes.
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    circumstances = {
+    return {
         "python": platform.python_version(),
         "packages": {package: version(package) for package in PACKAGES},
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "text_sha256": text.DIGEST,
     }
-    paragraphs = text.paragraphs(out / "text.txt")
-    family = MiniLm(paragraphs) if name == "minilm" else Llm(paragraphs)
-    Workshop(family, out / name, circumstances).make()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from benchmarks.families import text
 from benchmarks.families.__main__ import INSTRUCTIONS
 from benchmarks.lineage import zoo
 
-ARCHITECTURES: Final = ("llama", "gpt2", "bert")
 CHILDREN: Final = 7000
 """Pairs of strangers' children, of each architecture."""
 
@@ -47,7 +46,7 @@ def _zoo(options: argparse.Namespace) -> int:
     os.environ.update(INSTRUCTIONS)
     from benchmarks.lineage.making import made  # which loads torch
 
-    wanted = [(name, number, options.out) for number in range(options.families) for name in ARCHITECTURES]
+    wanted = [(name, number, options.out) for number in range(options.families) for name in zoo.ARCHITECTURES]
     text.paragraphs(options.out / "text.txt")  # before several want it
     began = time.monotonic()
     with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
@@ -62,7 +61,7 @@ def _pairs(options: argparse.Namespace) -> int:
 
     numbers = range(zoo.TUNING) if options.tuning else range(zoo.TUNING, options.families)
     wanted = []
-    for name in ARCHITECTURES:
+    for name in zoo.ARCHITECTURES:
         wanted += [pair for number in numbers for pair in pairs.kin(name, number)]
         wanted += [*pairs.strangers(name, numbers), *pairs.twins(name, numbers)]
         wanted += pairs.strange_children(name, numbers, options.children)

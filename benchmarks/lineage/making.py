@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 from collections import Counter
 from contextlib import redirect_stdout
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
 
 from benchmarks.families import text
-from benchmarks.families.__main__ import PACKAGES
+from benchmarks.families.__main__ import circumstances
 from benchmarks.families.family import Workshop
 from benchmarks.families.files import package
 from benchmarks.lineage import zoo
@@ -23,18 +21,11 @@ from benchmarks.lineage.small import VOCABULARY, Small, Text
 def made(wanted: tuple[str, int, Path]) -> str:
     """One family; in a process of its own, on one thread."""
     architecture, number, out = wanted
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    circumstances = {
-        "python": platform.python_version(),
-        "packages": {package: version(package) for package in PACKAGES},
-        "cpu": torch.backends.cpu.get_cpu_capability(),
-        "threads": 1,
-    }
+    found = circumstances()
     family = Small(architecture, number, zoo.recipes(number), _text(out))
     (out / "log").mkdir(parents=True, exist_ok=True)
     with (out / "log" / f"{family.name}.txt").open("a") as log, redirect_stdout(log):
-        Workshop(family, out / family.name, circumstances).make()
+        Workshop(family, out / family.name, found).make()
     return family.name
 
 

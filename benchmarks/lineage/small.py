@@ -171,7 +171,6 @@ def _bert_loss(weights: Mapping[str, Tensor], batch: Batch) -> Tensor:
     return value
 
 
-ARCHITECTURES: Final = ("llama", "gpt2", "bert")
 SEEDS: Final = {"llama": 1_000, "gpt2": 2_000, "bert": 3_000}
 LOSSES: Final[Mapping[str, Loss]] = {"llama": _llama_loss, "gpt2": _gpt2_loss, "bert": _bert_loss}
 ADAPTED: Final = {

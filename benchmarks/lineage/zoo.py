@@ -11,6 +11,7 @@ from typing import Final
 
 from benchmarks.families.recipes import Recipe
 
+ARCHITECTURES: Final = ("llama", "gpt2", "bert")
 TUNING: Final = 8
 TESTING: Final = 40
 STEPS: Final = 400
