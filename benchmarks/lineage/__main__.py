@@ -62,7 +62,7 @@ def _pairs(options: argparse.Namespace) -> int:
     numbers = range(zoo.TUNING) if options.tuning else range(zoo.TUNING, options.families)
     wanted = []
     for name in zoo.ARCHITECTURES:
-        wanted += [pair for number in numbers for pair in pairs.kin(name, number)]
+        wanted += [pair for number in numbers for pair in (*pairs.kin(name, number), *pairs.siblings(name, number))]
         wanted += [*pairs.strangers(name, numbers), *pairs.twins(name, numbers)]
         wanted += pairs.strange_children(name, numbers, options.children)
     path = options.out / ("tuning.jsonl" if options.tuning else "testing.jsonl")

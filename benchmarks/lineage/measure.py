@@ -13,16 +13,15 @@ import numpy as np
 
 from benchmarks.lineage.net import Net, written
 from benchmarks.lineage.pairs import Pair, net
-from tukar.lineage.align import align
 from tukar.lineage.floats import Array
 from tukar.lineage.model import Model, opened
-from tukar.lineage.order import compare
+from tukar.lineage.trace import trace
 from tukar.lineage.weights import Weights
 from tukar.objects.sources import BytesSource
 from tukar.testing.models import safetensors_header
 
 Result = dict[str, Any]
-"""A pair, and: log10_p; score; agreed, by block of A; seconds."""
+"""A pair, and: verdict; log10_p; score; direction; changes; seconds."""
 
 
 def measured(folder: Path, pairs: Sequence[Pair], workers: int) -> Iterator[Result]:
@@ -43,12 +42,13 @@ def _measured(given: tuple[Path, Pair]) -> Result:
 
 def tested(a: Net, b: Net) -> Result:
     """What the tests say of two models."""
-    left, right = model(a), model(b)
-    order, alignment = compare(left, right), align(left, right)
+    found = trace(model(a).weights, model(b).weights)
     return {
-        "log10_p": round(order.log10_p, 2),
-        "score": None if alignment is None else round(alignment.score, 4),
-        "agreed": [] if alignment is None else [round(match.agreed, 3) for match in alignment.matches],
+        "verdict": found.verdict,
+        "log10_p": None if found.log10_p is None else round(found.log10_p, 2),
+        "score": None if found.score is None else round(found.score, 4),
+        "direction": found.direction,
+        "changes": [change.kind for change in found.changes],
     }
 
 

@@ -1,8 +1,8 @@
 """Which pairs of models are held against each other, and what is known of them.
 
 A *kin* pair is a base and what was made of it: by more training, by one change, by several one after another, by a
-merge, or by long training and then every disguise. *Strangers* are of two independent trainings. *Twins* began with the
-same random values and saw the data in another order.
+merge, or by long training and then every disguise. *Siblings* were made of one base. *Strangers* are of two independent
+trainings. *Twins* began with the same random values and saw the data in another order.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.lineage.changes import Change, symmetries
+from benchmarks.lineage.changes import SYMMETRIES, Change, symmetries
 from benchmarks.lineage.losses import LOSSES, graft, merge
 from benchmarks.lineage.net import Net, read
 from tukar.lineage.weights import Weights
@@ -26,6 +26,29 @@ HEADS: Final = 4
 KEYS: Final[Mapping[str, int]] = {"llama": 2, "gpt2": 4, "bert": 4}
 TRAINED: Final = ("tuned", "adapted", "more")
 COMPOUNDS: Final = 8  # of each family, drawn by chance
+_DIRECTED: Final = frozenset(LOSSES) - {"float16", "other words"}
+KINDS: Final[Mapping[str, str]] = {
+    "tuned": "finetune",
+    "adapted": "adapter",
+    "more": "finetune",
+    "float16": "identical",
+    "float8": "cast",
+    "int8": "quantised",
+    "int4": "quantised",
+    "half of the weights": "pruned",
+    "noise": "finetune",
+    "a quarter of the neurons": "neurons-pruned",
+    "half of the neurons": "neurons-pruned",
+    "a layer dropped": "layers-dropped",
+    "layers doubled": "layers-duplicated",
+    "more words": "vocabulary",
+    "other words": "vocabulary",
+    **dict.fromkeys(SYMMETRIES, "disguised"),
+    **{f"merged, {share:.0%} of it": "merge" for share in (0.5, 0.3, 0.15)},
+    "half of the layers grafted": "layers-replaced",
+}
+"""What each single change is to be called."""
+
 _SHARES: Final = (0.5, 0.3, 0.15)
 
 
@@ -34,7 +57,7 @@ class Pair:
     """Two models by what they are called; see ``net``.
 
     Attributes:
-        truth: kin, twins or strangers.
+        truth: kin, siblings, twins or strangers.
         how: what was done, or of what kind strangers are.
     """
 
@@ -62,6 +85,20 @@ def kin(architecture: str, number: int) -> Iterator[Pair]:
     yield Pair(architecture, base, f"{number:02}/more+{everything}", "kin", "more, every disguise")
     worst = f"int4+a layer dropped+half of the neurons+other words+{everything}"
     yield Pair(architecture, base, f"{number:02}/more+{worst}", "kin", "more, int4, less of it, every disguise")
+
+
+def siblings(architecture: str, number: int) -> Iterator[Pair]:
+    """What was made of one base, by as much training, and by far more of it."""
+    for one, other in (("tuned", "adapted"), ("tuned", "more"), ("adapted", "more")):
+        yield Pair(architecture, f"{number:02}/{one}", f"{number:02}/{other}", "siblings", f"{one} and {other}")
+
+
+def has_direction(name: str) -> bool:
+    """Whether anything tells that a model was made of its base: what only rearranges it does not, nor float16, which
+    holds all numbers of the zoo, nor another vocabulary or other layers, which stand beside the base's.
+    """
+    trained, *changes = name.split("/")[1].split("+")
+    return trained != "base" or any(change in _DIRECTED or change.startswith("merged") for change in changes)
 
 
 def compound(architecture: str, number: int, place: int) -> list[str]:

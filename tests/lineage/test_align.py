@@ -73,7 +73,7 @@ def test_every_disguise_at_once_hides_nothing(seed: int) -> None:
     found = aligned(PARENT, disguised(changed(PARENT, 0.2), seed))
     assert found.score > 0.95
     assert [match.b.layer for match in found.matches] == [0, 1, 2]
-    np.testing.assert_allclose(found.rotation, rotation(seed).T, atol=0.2)
+    np.testing.assert_allclose(found.frame.b, rotation(seed).T, atol=0.2)
 
 
 def test_permuted_axes_of_a_model_without_gates() -> None:
@@ -114,7 +114,7 @@ def test_half_of_the_neurons_and_layers_that_were_dropped() -> None:
     other = aligned(PARENT, child)
     assert other.score > 0.95
     assert [(match.a.layer, match.b.layer) for match in other.matches] == [(0, 0), (2, 1)]
-    np.testing.assert_allclose(other.rotation, found.rotation.T, atol=0.1)
+    np.testing.assert_allclose(other.frame.a, found.frame.b, atol=0.1)
 
 
 def test_a_model_with_gates_beside_one_without() -> None:

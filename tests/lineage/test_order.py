@@ -89,7 +89,7 @@ def test_axes_in_another_order_are_found_by_the_vocabulary() -> None:
 
 def test_models_of_other_widths_say_nothing() -> None:
     order = compared(PARENT, drawn(2, width=32))
-    assert order == Order(0.0, ())
+    assert order == Order(0.0, (), None)
 
 
 def test_a_model_is_its_own_kin_in_both_directions() -> None:

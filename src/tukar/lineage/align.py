@@ -14,20 +14,25 @@ The statistic has no exact p: two independent models that learn the same text co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
+from tukar.lineage import frames
 from tukar.lineage.describe import described, moments, near
 from tukar.lineage.floats import Array
-from tukar.lineage.model import Block, Model, Neurons, by_vocabulary, polar
+from tukar.lineage.frames import WIDE, Frame
+from tukar.lineage.model import Block, Model, Neurons, polar
 
 _ROUNDS: Final = 4  # of refining, at most
 _BETTER: Final = 0.01  # in the share: what a round has to gain for another one
 _ENOUGH: Final = 2.0  # matched neurons by the width, for a rotation to be taken from them alone
 _HALVES: Final = (slice(0, None, 2), slice(1, None, 2))
+_LOOKED_FOR: Final = 512  # neurons of a block, which are looked for among all of the other model's
+_BLOCKS: Final = 8  # of the model that has fewer neurons, where it has more; of wide ones half as many
+_NEAR: Final = 3  # blocks of the other one, where it has more than _BLOCKS: those at about the same depth
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,65 +55,165 @@ class Alignment:
     Attributes:
         score: the mean of the blocks' agreement, from 0 to 1: the statistic.
         matches: by block of the model that has fewer neurons.
-        rotation: width by width; B's vectors times it are in A's axes.
+        frame: where most neurons are alike.
     """
 
     score: float
     matches: tuple[Match, ...]
-    rotation: Array
+    frame: Frame
 
 
 def align(a: Model, b: Model) -> Alignment | None:
     """The best alignment found; None where widths differ."""
     if a.width != b.width:
         return None
-    if sum(map(a.count, a.blocks)) > sum(map(b.count, b.blocks)):
-        found = _aligned(b, a)
-        matches = (Match(match.b, match.a, match.agreed) for match in found.matches)
-        return Alignment(found.score, tuple(matches), found.rotation.T)
-    return _aligned(a, b)
+    if sum(map(a.count, a.blocks)) <= sum(map(b.count, b.blocks)):
+        return _aligned(a, b)
+    found = _aligned(b, a)
+    matches = (Match(match.b, match.a, match.agreed) for match in found.matches)
+    return Alignment(found.score, tuple(matches), found.frame.reversed)
 
 
 def _aligned(a: Model, b: Model) -> Alignment:
     """Where A has no more neurons than B."""
-    of_a = [a.neurons(block) for block in a.blocks]
-    of_b = [b.neurons(block) for block in b.blocks]
-    shares: Array = np.zeros((len(of_a), len(of_b)))
-    rotation = np.eye(a.width, dtype=np.float32)
+    if a.width > WIDE:
+        return _among_few(a, b)
+    looked_for, among = _chosen(a, b, _BLOCKS)
+    of_a = [a.neurons(block, _LOOKED_FOR) for block in looked_for]
+    numbers = sorted({number for candidates in among for number in candidates})
+    of_b = {number: b.neurons(b.blocks[number]) for number in numbers}
+    search = _Search(a, b, of_a, of_b, among)
+    total: Array = np.zeros((len(of_a), len(b.blocks)))
+    frame = Frame("files")
     for fitted, counted in zip(_HALVES, reversed(_HALVES), strict=True):
-        rotation = _fitted(a, b, of_a, of_b, fitted)
-        turned = [neurons.turned(rotation) for neurons in of_b]
-        for number, neurons in enumerate(of_a):
-            rest = neurons.some(counted)
-            for place, other in enumerate(turned):
-                shares[number, place] += len(_agreed(rest, other)) / max(len(rest), 1) / len(_HALVES)
+        frame = search.fitted(fitted)
+        total += search.shares(counted, frame) / len(_HALVES)
+    return _summed(a, b, looked_for, total, frame)
+
+
+def _among_few(a: Model, b: Model) -> Alignment:
+    """Of wide models: no rotation is fitted to neurons, and so none has to be kept from those that are counted."""
+    looked_for, among = _chosen(a, b, _BLOCKS // 2)
+    tried = [frame for frame in (frames.files(a, b), frames.vocabulary(a, b)) if frame is not None]
+    found = (_summed(a, b, looked_for, _wide_shares(a, b, looked_for, among, frame), frame) for frame in tried)
+    return max(found, key=lambda alignment: alignment.score)
+
+
+def _wide_shares(a: Model, b: Model, looked_for: Sequence[Block], among: _Among, frame: Frame) -> Array:
+    """One block of B at a time: all of them are too many to hold."""
+    of_a = [frame.of_a(a, block, _LOOKED_FOR) for block in looked_for]
+    shares: Array = np.zeros((len(of_a), len(b.blocks)))
+    for place, block in enumerate(b.blocks):
+        wanted = [number for number, candidates in enumerate(among) if place in candidates]
+        if wanted:
+            other = frame.of_b(b, block)
+            shares[wanted, place] = [share(of_a[number], other) for number in wanted]
+    return shares
+
+
+_Among: TypeAlias = Sequence[Sequence[int]]
+"""For each block that is looked for, the numbers of those that it is looked for among."""
+
+
+def _chosen(a: Model, b: Model, most: int) -> tuple[list[Block], _Among]:
+    """Which blocks of A are looked for among which of B: all, or of deep models some, at about the same depth."""
+    places = np.unique(np.linspace(0, len(a.blocks) - 1, most).round().astype(int))
+    chosen = [a.blocks[place] for place in places]
+    if len(b.blocks) <= most:
+        return chosen, [range(len(b.blocks))] * len(chosen)
+    depth = np.array([block.layer for block in b.blocks]) / max(b.layers - 1, 1)
+    own = [block.layer / max(a.layers - 1, 1) for block in chosen]
+    return chosen, [sorted(np.abs(depth - each).argsort(kind="stable")[:_NEAR].tolist()) for each in own]
+
+
+def _summed(a: Model, b: Model, looked_for: Sequence[Block], shares: Array, frame: Frame) -> Alignment:
     best = shares.argmax(axis=1)
     matches = tuple(
         Match(block, b.blocks[place], float(shares[number, place]))
-        for number, (block, place) in enumerate(zip(a.blocks, best, strict=True))
+        for number, (block, place) in enumerate(zip(looked_for, best, strict=True))
     )
-    return Alignment(float(np.mean([match.agreed for match in matches])), matches, rotation)
+    return Alignment(float(np.mean([match.agreed for match in matches])), matches, frame)
 
 
-def _fitted(a: Model, b: Model, of_a: Sequence[Neurons], of_b: Sequence[Neurons], half: slice) -> Array:
-    """The rotation under which most neurons of one half of A's are found in B."""
-    some = [neurons.some(half) for neurons in of_a]
-    best, rotation = -1.0, np.eye(a.width, dtype=np.float32)
-    for start in _starts(a, b, of_a, of_b, half):
-        share, found = _refined(some, of_b, start)
-        if share > best:
-            best, rotation = share, found
-    return rotation
+def share(a: Neurons, b: Neurons) -> float:
+    """How many of A's neurons are found twice in B, from 0 to 1."""
+    return len(_agreed(a, b)) / max(len(a), 1)
 
 
-def _starts(a: Model, b: Model, of_a: Sequence[Neurons], of_b: Sequence[Neurons], half: slice) -> Iterator[Array]:
-    """Rotations to begin with: none; that of the vocabularies; and, where both have gates or none, that of neurons."""
-    yield np.eye(a.width, dtype=np.float32)
-    found = by_vocabulary(a, b)
-    if found is not None:
-        yield found
-    if len({neurons.gate is None for neurons in (*of_a, *of_b)}) == 1:
-        yield _described(of_a, of_b, half)
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What is looked for in what."""
+
+    a: Model
+    b: Model
+    of_a: Sequence[Neurons]
+    of_b: Mapping[int, Neurons]
+    among: _Among
+
+    def shares(self, counted: slice, frame: Frame) -> Array:
+        """How many neurons of a part of each block of A are found in each of B."""
+        turned = self._turned(frame)
+        found: Array = np.zeros((len(self.of_a), len(self.b.blocks)))
+        for number, candidates in enumerate(self.among):
+            for place in candidates:
+                found[number, place] = share(self.of_a[number].some(counted), turned[place])
+        return found
+
+    def fitted(self, half: slice) -> Frame:
+        """The axes in which most neurons of one half of A's are found in B."""
+        some = [neurons.some(half) for neurons in self.of_a]
+        best, found = -1.0, Frame("files")
+        for start in self._starts(half):
+            share, frame = self._refined(some, start)
+            if share > best:
+                best, found = share, frame
+        return found
+
+    def _turned(self, frame: Frame) -> Mapping[int, Neurons]:
+        if frame.b is None:
+            return self.of_b
+        return {place: neurons.turned(frame.b) for place, neurons in self.of_b.items()}
+
+    def _starts(self, half: slice) -> Iterator[Frame]:
+        """To begin with: the files; the vocabularies; and, where both have gates or none, neurons."""
+        yield Frame("files")
+        found = frames.vocabulary(self.a, self.b)
+        if found is not None:
+            yield found
+        if len({neurons.gate is None for neurons in (*self.of_a, *self.of_b.values())}) == 1:
+            yield Frame("neurons", None, _described(self.of_a, list(self.of_b.values()), half))
+
+    def _refined(self, of_a: Sequence[Neurons], frame: Frame) -> tuple[float, Frame]:
+        """Match, turn B further by what matched, and match again while that finds more: the share, and the axes."""
+        best, pairs = self._matched(of_a, frame)
+        width = self.a.width
+        for _ in range(_ROUNDS):
+            moment = sum((_moment(left, right, found) for left, right, found in pairs), np.zeros((width, width)))
+            if sum(len(found) for _, _, found in pairs) < _ENOUGH * width:
+                moment += np.eye(width)  # they say nothing of most axes, which stay as they are
+            turn = polar(moment.astype(np.float32))
+            further = Frame(frame.name, None, turn if frame.b is None else frame.b @ turn)
+            share, pairs = self._matched(of_a, further)
+            gained = share - best
+            if gained > 0:
+                best, frame = share, further
+            if gained < _BETTER:
+                break
+        return best, frame
+
+    def _matched(self, of_a: Sequence[Neurons], frame: Frame) -> tuple[float, _Pairs]:
+        """The mean share of A's neurons that are found, and which they are, block by block."""
+        turned = self._turned(frame)
+        pairs, shares = [], []
+        for neurons, candidates in zip(of_a, self.among, strict=True):
+            found = [_agreed(neurons, turned[place]) for place in candidates]
+            best = int(np.argmax([len(each) for each in found]))
+            pairs.append((neurons, turned[candidates[best]], found[best]))
+            shares.append(len(found[best]) / max(len(neurons), 1))
+        return float(np.mean(shares)), pairs
+
+
+_Pairs: TypeAlias = list[tuple[Neurons, Neurons, list[tuple[int, int]]]]
 
 
 def _described(of_a: Sequence[Neurons], of_b: Sequence[Neurons], half: slice) -> Array:
@@ -127,38 +232,6 @@ def _described(of_a: Sequence[Neurons], of_b: Sequence[Neurons], half: slice) ->
         for one, other in zip(some.signed(), of_b[best].signed(), strict=True):
             moment += other[others].T @ one[places]
     return polar(moment)
-
-
-def _refined(of_a: Sequence[Neurons], of_b: Sequence[Neurons], rotation: Array) -> tuple[float, Array]:
-    """Match, turn B further by what matched, and match again while that finds more: the share, and the rotation."""
-    best, pairs = _matched(of_a, of_b, rotation)
-    for _ in range(_ROUNDS):
-        moment = sum((_moment(left, right, found) for left, right, found in pairs), np.zeros_like(rotation))
-        if sum(len(found) for _, _, found in pairs) < _ENOUGH * len(rotation):
-            moment += np.eye(len(rotation), dtype=np.float32)  # they say nothing of most axes, which stay as they are
-        further = rotation @ polar(moment)
-        share, pairs = _matched(of_a, of_b, further)
-        gained = share - best
-        if gained > 0:
-            best, rotation = share, further
-        if gained < _BETTER:
-            break
-    return best, rotation
-
-
-_Pairs = list[tuple[Neurons, Neurons, list[tuple[int, int]]]]
-
-
-def _matched(of_a: Sequence[Neurons], of_b: Sequence[Neurons], rotation: Array) -> tuple[float, _Pairs]:
-    """The mean share of A's neurons that are found, and which they are, block by block."""
-    turned = [neurons.turned(rotation) for neurons in of_b]
-    pairs, shares = [], []
-    for neurons in of_a:
-        found = [_agreed(neurons, other) for other in turned]
-        best = int(np.argmax([len(each) for each in found]))
-        pairs.append((neurons, turned[best], found[best]))
-        shares.append(len(found[best]) / max(len(neurons), 1))
-    return float(np.mean(shares)), pairs
 
 
 def _agreed(a: Neurons, b: Neurons) -> list[tuple[int, int]]:

@@ -36,7 +36,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Neurons:
-    """The neurons of a block, or the first of them; each array is neurons by width, rows of length 1 (or 0).
+    """The neurons of a block, or the first of them; each array is neurons by width, mostly rows of length 1 (or 0).
 
     Attributes:
         gate: how their activation reads the residual stream; None where there is no gate.
@@ -55,6 +55,10 @@ class Neurons:
         """Those at some places."""
         gate = None if self.gate is None else self.gate[places]
         return Neurons(gate, self.up[places], self.down[places])
+
+    def all(self) -> tuple[Array | None, Array, Array]:
+        """Gate, up and down."""
+        return self.gate, self.up, self.down
 
     def signed(self) -> list[Array]:
         """The vectors whose sign means something: up and down of a gated neuron can change theirs together."""
@@ -144,8 +148,30 @@ class Model:
         """How many neurons a block has."""
         return self._shape(block, block.mlp.down)[1]
 
-    def neurons(self, block: Block, most: int | None = None) -> Neurons:
-        """A block's neurons in the order of the files; at most the first ``most``."""
+    def neurons(self, block: Block, most: int | None = None, axes: Array | None = None) -> Neurons:
+        """A block's neurons in the order of the files, each vector of length 1; at most the first ``most``.
+
+        Args:
+            axes: width by coordinates, what every vector is multiplied by.
+        """
+        found = self.vectors(block, most)
+        activated = found.up if found.gate is None else found.gate
+        activated -= activated.mean(axis=0)  # activations are of one sign, and training gives all a common direction
+        if axes is not None:
+            found = found.turned(axes)
+        return Neurons(None if found.gate is None else unit(found.gate), unit(found.up), unit(found.down))
+
+    def norm(self, block: Block) -> Array:
+        """The scales of the norm that a block's neurons read."""
+        return _finite(self.weights.read(self._name(block, block.mlp.norm))) + np.float32(self.architecture.offset)
+
+    def names(self, block: Block) -> list[str]:
+        """The tensors that a block is in."""
+        parts = (block.mlp.up, block.mlp.down, block.mlp.gate)
+        return [self._name(block, part) for part in parts if part is not None]
+
+    def vectors(self, block: Block, most: int | None = None) -> Neurons:
+        """The same with the lengths that they have, but for what norms scale."""
         mlp, count = block.mlp, self.count(block)
         stop = count if most is None else min(most, count)
         first = count if self._is_fused(block) else 0
@@ -153,16 +179,13 @@ class Model:
         gate = None
         if mlp.gate is not None or first:
             gate = self._into(block, mlp.gate or mlp.up, 0, stop)
-        activated = up if gate is None else gate
-        activated -= activated.mean(axis=0)  # activations are of one sign, and training gives all a common direction
-        down = self._columns(block, mlp.down, stop)
-        return Neurons(None if gate is None else unit(gate), unit(up), unit(down))
+        return Neurons(gate, up, self._columns(block, mlp.down, stop))
 
     def _into(self, block: Block, part: str, start: int, stop: int) -> Array:
         """How neurons read what the norm was given."""
         rows = self._rows(block, part, start, stop)
+        rows = rows * self.norm(block)
         norm = self._name(block, block.mlp.norm)
-        rows = rows * (_finite(self.weights.read(norm)) + np.float32(self.architecture.offset))
         if norm.removesuffix("weight") + "bias" in self.weights:  # LayerNorm takes the mean out
             rows -= rows.mean(axis=1, keepdims=True)
         return rows
@@ -182,7 +205,7 @@ class Model:
         if self._is_stacked(block):
             return _finite(self.weights.read(name, block.expert, block.expert + 1)[0, :, :stop].T)
         step = max(_AT_ONCE // self.count(block), 1)
-        pieces = [self.weights.read(name, at, at + step)[:, :stop] for at in range(0, self.width, step)]
+        pieces = [self.weights.read(name, at, at + step, stop) for at in range(0, self.width, step)]
         return _finite(np.concatenate(pieces).T)
 
     @cached_property
@@ -199,15 +222,6 @@ class Model:
             return None
         rows = _finite(self.weights.read(self.embedding, 0, most))
         return unit(rows - rows.mean(axis=0))
-
-
-def by_vocabulary(a: Model, b: Model) -> Array | None:
-    """What turns B's axes onto A's, by their vocabularies alone; None where they have none in common."""
-    left, right = a.tokens(TOKENS), b.tokens(TOKENS)
-    if left is None or right is None:
-        return None
-    count = min(len(left), len(right))
-    return polar(right[:count].T @ left[:count])
 
 
 def opened(weights: Weights) -> Model | None:

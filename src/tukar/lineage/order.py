@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from tukar.lineage import exact
+from tukar.lineage import exact, frames
 from tukar.lineage.floats import Array
-from tukar.lineage.model import TOKENS, Block, Model, Neurons, by_vocabulary, unit
+from tukar.lineage.frames import WIDE, Frame
+from tukar.lineage.model import TOKENS, Block, Model, Neurons, unit
 
 NEURONS: Final = 1024
 """How many neurons of a block are compared, the first ones: of a fixed part, the order is as exchangeable as of all."""
@@ -19,7 +20,8 @@ _GLANCED: Final = 192  # neurons, where every block is held against every other
 _CLEARLY: Final = 1.05  # by how much a block at another place has to look more alike
 _TESTS: Final = 3  # of a pair of blocks in a frame; as many of the residual axes
 _FRAMES: Final = 2  # of axes: the files', and the vocabulary's
-_SURE: Final = -6  # log10 p: beyond it no other frame is looked at
+SURE: Final = -6.0
+"""log10 p: beyond it no other frame is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,13 @@ class Order:
 
     Attributes:
         log10_p: of the null hypothesis that the two are independent; valid for all that was looked at together.
-        agreements: the block of B that agrees best with each of A's that was compared; then the axes, if they were.
+        agreements: the block of B that agrees best with each of A's; then the residual axes.
+        frame: the axes that blocks were compared in; None where widths differ.
     """
 
     log10_p: float
     agreements: tuple[Agreement, ...]
+    frame: Frame | None
 
 
 def compare(a: Model, b: Model) -> Order:
@@ -60,37 +64,37 @@ def compare(a: Model, b: Model) -> Order:
     before. Which pairs of blocks are looked at closely may depend on all weights: the bound is over all that there are.
     """
     if a.width != b.width:
-        return Order(0.0, ())
+        return Order(0.0, (), None)
     tried = _TESTS * (_FRAMES * len(a.blocks) * len(b.blocks) + 1)
-    agreements = list(_blocks(a, b, None))
+    frame = frames.files(a, b)
+    agreements = list(_blocks(a, b, frame))
     axes = _axes(a, b)
-    if exact.any_of([each.log10_p for each in agreements], tried) > _SURE:
-        rotation = by_vocabulary(a, b)
-        turned = [] if rotation is None else list(_blocks(a, b, rotation))
-        agreements = min(agreements, turned or agreements, key=lambda found: min(each.log10_p for each in found))
-    if axes is not None:
-        agreements.append(axes)
-    return Order(exact.any_of([each.log10_p for each in agreements], tried), tuple(agreements))
+    if exact.any_of([each.log10_p for each in agreements], tried) > SURE:
+        other = frames.vocabulary(a, b)
+        turned = [] if other is None else list(_blocks(a, b, other))
+        if other is not None and _least(turned) < _least(agreements):
+            agreements, frame = turned, other
+    return Order(exact.any_of([each.log10_p for each in (*agreements, axes)], tried), (*agreements, axes), frame)
 
 
-def _blocks(a: Model, b: Model, rotation: Array | None) -> Iterator[Agreement]:
-    partners = _partners(a, b, rotation)
+def _least(agreements: Sequence[Agreement]) -> float:
+    return min(each.log10_p for each in agreements)
+
+
+def _blocks(a: Model, b: Model, frame: Frame) -> Iterator[Agreement]:
+    partners = _partners(a, b, frame)
     for number, block in enumerate(a.blocks):
         other = b.blocks[partners[number]]
-        yield _judged(block, other, _alike(a.neurons(block, NEURONS), _turned(b.neurons(other, NEURONS), rotation)))
+        yield judged(block, other, likeness(frame.of_a(a, block, NEURONS), frame.of_b(b, other, NEURONS)))
 
 
-def _turned(neurons: Neurons, rotation: Array | None) -> Neurons:
-    return neurons if rotation is None else neurons.turned(rotation)
-
-
-def _partners(a: Model, b: Model, rotation: Array | None) -> list[int]:
+def _partners(a: Model, b: Model, frame: Frame) -> list[int]:
     """For each block of A the one of B that looks most like it: a glance at a few neurons of each."""
-    of_a = [a.neurons(block, _GLANCED) for block in a.blocks]
-    of_b = [_turned(b.neurons(block, _GLANCED), rotation) for block in b.blocks]
+    of_a = [frame.of_a(a, block, _GLANCED) for block in a.blocks]
+    of_b = [frame.of_b(b, block, _GLANCED) for block in b.blocks]
     found = []
     for number, left in enumerate(of_a):
-        scores = [float(_alike(left, right).max(axis=1).mean()) for right in of_b]
+        scores = [float(likeness(left, right).max(axis=1).mean()) for right in of_b]
         best = int(np.argmax(scores))
         if len(of_a) == len(of_b) and scores[best] < _CLEARLY * scores[number]:
             best = number
@@ -98,7 +102,8 @@ def _partners(a: Model, b: Model, rotation: Array | None) -> list[int]:
     return found
 
 
-def _judged(a: Block | None, b: Block | None, alike: Array) -> Agreement:
+def judged(a: Block | None, b: Block | None, alike: Array) -> Agreement:
+    """The tests of a matrix of how alike two things are, from 0 to 1, of which each order is as likely."""
     pairs = exact.mutual(alike)
     log_ps = [exact.fixed(pairs, alike.shape[1]), exact.ordered(pairs)]
     if alike.shape[0] == alike.shape[1]:
@@ -108,19 +113,27 @@ def _judged(a: Block | None, b: Block | None, alike: Array) -> Agreement:
     return Agreement(a, b, min(log_ps), same / size, longest / size)
 
 
-def _alike(a: Neurons, b: Neurons) -> Array:
-    """How alike neurons are, from 0 to 1: squared cosines, so that what is scaled by anything stays alike."""
-    both = [(a.up, b.up), (a.down, b.down)]
+def likeness(a: Neurons, b: Neurons) -> Array:
+    """How alike neurons are, from 0 to 1, whatever they were scaled by: the square of their vectors' mean cosine.
+
+    Up and down of a gated neuron can change their signs together.
+    """
+    into, out = a.up @ b.up.T, a.down @ b.down.T
     if a.gate is not None and b.gate is not None:
-        both.append((a.gate, b.gate))
-    total: Array = sum(np.square(left @ right.T) for left, right in both) / np.float32(len(both))
-    return total.clip(0, 1)
+        mean = (a.gate @ b.gate.T + np.abs(into + out)) / np.float32(3)
+    elif a.gate is None and b.gate is None:
+        mean = (into + out) / np.float32(2)
+    else:
+        mean = np.abs(into + out) / np.float32(2)
+    alike: Array = np.square(mean.clip(0, 1))
+    return alike
 
 
-def _axes(a: Model, b: Model) -> Agreement | None:
-    """The residual axes, each described by what the first tokens of the vocabulary have there."""
+def _axes(a: Model, b: Model) -> Agreement:
+    """The residual axes, each described by what the first tokens of the vocabulary have there; of wide models some."""
     left, right = a.tokens(TOKENS), b.tokens(TOKENS)
     if left is None or right is None:
-        return None
+        return Agreement(None, None, 0.0, 0.0, 0.0)
     count = min(len(left), len(right))
-    return _judged(None, None, np.square(unit(left[:count].T) @ unit(right[:count].T).T).clip(0, 1))
+    of_a, of_b = (unit(rows[:count, :WIDE].T) for rows in (left, right))
+    return judged(None, None, np.square(of_a @ of_b.T).clip(0, 1))

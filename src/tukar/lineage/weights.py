@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from tukar.errors import Invalid
 from tukar.formats import open_file
 from tukar.lineage.floats import Array, as_floats
 from tukar.types import ByteSource, TensorInfo
+
+_FEW: Final = 4  # times as many columns as are wanted make it worth to read them row by row
 
 
 class Weights:
@@ -42,15 +45,26 @@ class Weights:
         """Outermost dimension first, in elements."""
         return self._found[name][1].shape
 
-    def read(self, name: str, start: int = 0, stop: int | None = None) -> Array:
+    def dtype(self, name: str) -> str:
+        """The format's own name for the element type."""
+        return self._found[name][1].dtype
+
+    def read(self, name: str, start: int = 0, stop: int | None = None, columns: int | None = None) -> Array:
         """The elements from ``start`` to ``stop`` along the first axis, as 32-bit floats.
 
-        A scalar is read whole. Unsupported if their type cannot be read as numbers.
+        A scalar is read whole; of a matrix, the first ``columns`` of each row, if that is given. Unsupported if their
+        type cannot be read as numbers.
         """
         file, info = self._found[name]
         if not info.shape:
             return as_floats(info.dtype, file.read(info.start, info.stop), ())
         stop = info.shape[0] if stop is None else min(stop, info.shape[0])
         one = info.nbytes // max(info.shape[0], 1)
-        data = file.read(info.start + start * one, info.start + stop * one)
-        return as_floats(info.dtype, data, (stop - start, *info.shape[1:]))
+        first, last = info.start + start * one, info.start + stop * one
+        if columns is not None and columns < info.shape[1]:
+            if one % info.shape[1] or columns * _FEW > info.shape[1]:
+                return self.read(name, start, stop)[:, :columns]
+            part = one // info.shape[1] * columns
+            data = b"".join(file.read(at, at + part) for at in range(first, last, one))
+            return as_floats(info.dtype, data, (stop - start, columns))
+        return as_floats(info.dtype, file.read(first, last), (stop - start, *info.shape[1:]))

@@ -1,0 +1,127 @@
+"""Which of two related models came first, by what cannot be undone, and by what training does to weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from tukar.lineage.evidence import Direction, Reason
+from tukar.lineage.fits import Fit
+from tukar.lineage.grain import Grain
+from tukar.lineage.structure import Structure
+
+_ZEROS: Final = 0.1  # more of the elements that are 0: pruned
+_ZEROS_OF_LEVELS: Final = 0.2  # of the elements, that quantising alone does not make 0
+_VISIBLE: Final = 0.01  # |B - A| / |A|, below which rounding may have made the difference
+_PARENT: Final = 0.25  # of lambda: up to here A is the parent, from 1 - this on B is
+_SIBLINGS: Final = 0.4  # from here to 1 - this neither is
+_MERGED: Final = 0.85  # of what is left of A in B, at most, for B to be a merge
+_UNIFORM: Final = 0.08  # how far apart shares of a merge are, from matrix to matrix
+_ROUNDING: Final = (
+    0.21  # |B - A| / |A| of numbers rounded to mantissas without any bits, by the root of the mean square
+)
+_FEWER_BITS: Final = 2  # of a mantissa
+
+
+def direction(fits: Sequence[Fit], a: Grain, b: Grain, structure: Structure | None) -> tuple[Direction, list[Reason]]:
+    """Who came first, and why; ``unknown`` where nothing tells."""
+    reasons = [*_numbers(a, b, fits), *([] if structure is None else _parts(structure)), *merged(fits)]
+    if not any(reason.is_final for reason in reasons) or not _is_biased(a, b, fits):
+        reasons += _trained(fits)
+    return _summed(reasons), reasons
+
+
+def _summed(reasons: Sequence[Reason]) -> Direction:
+    pointed = {reason.points for reason in reasons}
+    if len(pointed) == 1:
+        return pointed.pop()
+    return "siblings" if pointed else "unknown"
+
+
+def _either(of_a: bool, of_b: bool, text: str) -> list[Reason]:
+    """What B has and A has not, or the other way round."""
+    if of_a == of_b:
+        return []
+    return [Reason("a->b", f"B {text}")] if of_b else [Reason("b->a", f"A {text}")]
+
+
+def _numbers(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
+    pruned = _either(a.zeros > b.zeros + _ZEROS, b.zeros > a.zeros + _ZEROS, "is pruned (many weights are 0)")
+    quantised = _either(a.levels is not None, b.levels is not None, "is quantised")
+    if quantised:
+        return quantised
+    return [*pruned, *_rounded(a, b, fits)]
+
+
+def _rounded(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
+    """Coarser numbers are rounded finer ones if they differ by as much as rounding does. If by much less, they cannot
+    be, and the finer ones were computed from them. A fine-tune of rounded weights differs by more.
+    """
+    if abs(a.bits - b.bits) < _FEWER_BITS or not fits:
+        return []
+    change = float(np.median([fit.change for fit in fits])) / (_ROUNDING * 2.0 ** -min(a.bits, b.bits))
+    if 0.3 < change < 2:
+        return _either(a.bits < b.bits, b.bits < a.bits, "is rounded to fewer bits")
+    if 0 < change <= 0.1:
+        return _either(a.bits > b.bits, b.bits > a.bits, "has finer numbers, which the others were not rounded from")
+    return []
+
+
+def _parts(found: Structure) -> list[Reason]:
+    """Of models that were cut down, or grew by what they had."""
+    reasons = []
+    (of_a, of_b), (more_b, more_a) = found.missing, found.doubled
+    if more_a or more_b:  # B has layers of A's twice, or A of B's
+        reasons += _either(more_a > more_b, more_b > more_a, "has layers of the other one twice")
+    elif not of_a or not of_b:
+        reasons += _either(bool(of_b), bool(of_a), "lacks layers")
+    few, many = (found.neurons[0] < 0.95 * found.neurons[1], found.neurons[1] < 0.95 * found.neurons[0])
+    reasons += _either(few, many, "has fewer neurons")
+    if found.rows is not None and not found.is_other_vocabulary:
+        reasons += _either(found.rows[0] > found.rows[1], found.rows[1] > found.rows[0], "has a larger vocabulary")
+    return reasons
+
+
+def merged(fits: Sequence[Fit]) -> list[Reason]:
+    """A merge with something else keeps the same share of every matrix; training does not."""
+    return [*_kept(fits, [fit.onto_b for fit in fits], "a->b"), *_kept(fits, [fit.onto_a for fit in fits], "b->a")]
+
+
+def _kept(fits: Sequence[Fit], shares: Sequence[float], points: Direction) -> list[Reason]:
+    if len(fits) < 4:  # as many could agree by chance
+        return []
+    low, middle, high = np.quantile(shares, [0.1, 0.5, 0.9])
+    if not 0 < middle < _MERGED or high - low > _UNIFORM or np.median([fit.learned for fit in fits]) < 0.9:
+        return []
+    names = "AB" if points == "a->b" else "BA"
+    return [Reason(points, f"the same share of {names[0]} is left in every matrix of {names[1]}, {middle:.0%}")]
+
+
+def _is_biased(a: Grain, b: Grain, fits: Sequence[Fit]) -> bool:
+    """Whether lambda tells something else: of what was pruned, A is always further from 0; and so of merges."""
+    most = _ZEROS if a.levels == b.levels else _ZEROS_OF_LEVELS
+    return abs(a.zeros - b.zeros) > most or bool(merged(fits))
+
+
+def _trained(fits: Sequence[Fit]) -> list[Reason]:
+    found = parent(fits)
+    if found is None:
+        return []
+    if found <= _PARENT:
+        return [Reason("a->b", f"what sets B apart has nothing to do with A (lambda {found:.2f})", is_final=False)]
+    if found >= 1 - _PARENT:
+        return [Reason("b->a", f"what sets A apart has nothing to do with B (lambda {found:.2f})", is_final=False)]
+    if _SIBLINGS <= found <= 1 - _SIBLINGS:
+        return [Reason("siblings", f"both were changed since they were one (lambda {found:.2f})", is_final=False)]
+    return []
+
+
+def parent(fits: Sequence[Fit]) -> float | None:
+    """Lambda over all matrices, each with the weight of its change; None if there is too little change to tell."""
+    changed = [fit for fit in fits if fit.change > _VISIBLE]
+    total = sum(fit.change**2 for fit in changed)
+    if not changed:
+        return None
+    return sum(fit.parent * fit.change**2 for fit in changed) / total

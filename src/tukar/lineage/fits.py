@@ -1,0 +1,213 @@
+"""How the matrices of two related models go together, one by one: the numbers that direction and change are read from.
+
+Let B be a matrix of one model and A the one of the other that corresponds to it, in the same axes. Least squares give
+B = x A + rest and A = y B + rest. If B came from A by training, what was learned has little to do with A: then x is
+near 1, and y less. One number says it: lambda = -<B - A, A> / |B - A|², which is near 0 where A is the parent, near 1
+where B is, and between for two children of one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tukar.lineage import exact
+from tukar.lineage.floats import Array
+from tukar.lineage.frames import Frame
+from tukar.lineage.links import Links
+from tukar.lineage.model import Block, Model, Neurons
+from tukar.lineage.order import NEURONS, likeness
+from tukar.lineage.weights import Weights
+
+_ROWS: Final = 384  # of a matrix that are looked at, and
+_COLUMNS: Final = 1024
+_STRONG: Final = 12  # one in so many directions is called strong
+_ALIKE: Final = 0.5  # of the largest cosine of two matrices, from which on others count
+_LEAST: Final = 0.1
+_AS_MUCH: Final = 0.9  # of what neurons' cosines are, from which on other matrices' count
+NEURONS_OF: Final = (" gate", " up", " down")
+"""What names of neurons' matrices end with, after the number of the layer."""
+
+_LAYER: Final = re.compile(r"(?:^|\.)(\d+)\.")
+_SAME_PLACE: Final = -6.0  # log10 p of neurons at the same places, to take all of them for each other
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Two matrices that correspond.
+
+    Attributes:
+        name: of A's.
+        onto_b: x in B = x A + rest.
+        onto_a: y in A = y B + rest.
+        cosine: of the two as vectors.
+        change: |B - A| / |A|.
+        parent: lambda: near 0 where A is B's parent, near 1 where B is A's; NaN where they are equal.
+        equal: the share of elements that are the same number.
+        learned: how much of A's strong directions is in B, by how much of its weak ones is: training makes some
+            directions strong, and random values at the start have none; or the same of B in A, if that is more.
+        rank: how many of the difference's singular values make up 99.9 % of its square, by how many it has.
+        uneven: the deviation of log(length of B's row / length of A's), from row to row.
+    """
+
+    name: str
+    onto_b: float
+    onto_a: float
+    cosine: float
+    change: float
+    parent: float
+    equal: float
+    learned: float
+    rank: float
+    uneven: float
+
+    @property
+    def kind(self) -> str:
+        """The name without the number of the layer."""
+        return re.sub(r"\d+", "#", self.name)
+
+    @property
+    def is_of_neurons(self) -> bool:
+        """Whether it is of neurons that were found in both, wherever they stand."""
+        return self.name.endswith(NEURONS_OF)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two matrices that correspond, rows by columns; of large ones a part."""
+
+    name: str
+    a: Array
+    b: Array
+
+
+def fit(pair: Pair) -> Fit | None:
+    """The numbers of one pair; None if one of them is zero throughout."""
+    a, b = (values[:_ROWS, :_COLUMNS].astype(np.float64) for values in (pair.a, pair.b))
+    of_a, of_b, both = (float((one * other).sum()) for one, other in ((a, a), (b, b), (a, b)))
+    if not of_a or not of_b:
+        return None
+    difference = b - a
+    changed = float((difference * difference).sum())
+    return Fit(
+        pair.name,
+        onto_b=both / of_a,
+        onto_a=both / of_b,
+        cosine=both / (of_a * of_b) ** 0.5,
+        change=(changed / of_a) ** 0.5,
+        parent=-float((difference * a).sum()) / changed if changed else float("nan"),
+        equal=float((a == b).mean()),
+        learned=max(_learned(a, b), _learned(b, a)),
+        rank=_rank(difference) if changed else 0.0,
+        uneven=_uneven(a, b),
+    )
+
+
+def _learned(a: Array, b: Array) -> float:
+    left, values, right = np.linalg.svd(a, full_matrices=False)
+    count = max(len(values) // _STRONG, 1)
+    strong = (left[:, :count] * values[:count]) @ right[:count]
+    weak = a - strong
+    if not (weak * weak).sum() > 1e-12 * (a * a).sum():
+        return 1.0
+    of_strong, of_weak = ((part * b).sum() / (part * part).sum() for part in (strong, weak))
+    return float(of_strong / max(of_weak, 1e-3))
+
+
+def _rank(difference: Array) -> float:
+    squares = np.linalg.svd(difference, compute_uv=False) ** 2
+    return float(np.searchsorted(squares.cumsum(), 0.999 * squares.sum()) + 1) / len(squares)
+
+
+def _uneven(a: Array, b: Array) -> float:
+    left, right = (np.linalg.norm(rows, axis=1) for rows in (a, b))
+    known = (left > 0) & (right > 0)
+    return float(np.log(right[known] / left[known]).std()) if known.any() else 0.0
+
+
+def fits(pairs: Iterable[Pair]) -> list[Fit]:
+    """Of all pairs."""
+    return [found for pair in pairs if (found := fit(pair)) is not None]
+
+
+def alike(found: Sequence[Fit]) -> list[Fit]:
+    """Those of matrices that were not replaced, and not put into another order or other axes.
+
+    Heads can be put into another order and mixed where neurons are not, and look like something half changed.
+    """
+    most = max((fit.cosine for fit in found), default=0.0)
+    some = [fit for fit in found if fit.cosine > max(_ALIKE * most, _LEAST)]
+    usual = float(np.median([fit.cosine for fit in some if fit.is_of_neurons] or [0.0]))
+    return [fit for fit in some if fit.is_of_neurons or fit.cosine > _AS_MUCH * usual]
+
+
+def corresponding(a: Model, b: Model, links: Links) -> Iterator[Pair]:
+    """The matrices that correspond: neurons of blocks that are linked, and what has the same name and layer."""
+    frame = links.frame
+    for link in links.all:
+        yield from _neurons(a, b, link.a, link.b, frame)
+    if a.embedding is not None and b.embedding is not None:
+        rows = min(a.weights.shape(a.embedding)[0], b.weights.shape(b.embedding)[0], _ROWS)
+        left, right = a.weights.read(a.embedding, 0, rows), b.weights.read(b.embedding, 0, rows)
+        yield Pair(a.embedding, _turned(left, frame.a), _turned(right, frame.b))
+    if frame.name == "files" and frame.b is None:
+        layers = {link.a.layer: link.b.layer for link in reversed(links.all)}
+        yield from by_name(a.weights, b.weights, layers, _compared(a))
+
+
+def _turned(rows: Array, by: Array | None) -> Array:
+    return rows if by is None else rows @ by
+
+
+def _neurons(a: Model, b: Model, one: Block, other: Block, frame: Frame) -> Iterator[Pair]:
+    alike = likeness(frame.of_a(a, one, NEURONS), frame.of_b(b, other, NEURONS))
+    pairs = exact.mutual(alike)
+    if alike.shape[0] == alike.shape[1] and exact.fixed(pairs, alike.shape[1]) < _SAME_PLACE:
+        pairs = [(place, place) for place in range(len(alike))]
+    if not pairs:
+        return
+    places = np.array(pairs[:_ROWS])
+    left = _vectors(a, one, frame.a, places[:, 0])
+    right = _vectors(b, other, frame.b, places[:, 1])
+    for kind, of_a, of_b in zip(NEURONS_OF, left.all(), right.all(), strict=True):
+        if of_a is not None and of_b is not None:
+            yield Pair(f"{one.layer}{kind}", of_a, of_b)
+
+
+def _vectors(model: Model, block: Block, axes: Array | None, places: Array) -> Neurons:
+    found = model.vectors(block, int(places.max()) + 1)
+    gate = None if found.gate is None else found.gate[places]
+    some = Neurons(gate, found.up[places], found.down[places])
+    return some if axes is None else some.turned(axes)
+
+
+def _compared(model: Model) -> frozenset[str]:
+    """What neurons and vocabularies are in."""
+    return frozenset([*(name for block in model.blocks for name in model.names(block)), model.embedding or ""])
+
+
+def by_name(
+    a: Weights, b: Weights, layers: Mapping[int, int] | None = None, without: frozenset[str] = frozenset()
+) -> Iterator[Pair]:
+    """The matrices whose names are the same, and which have as many columns.
+
+    Args:
+        layers: by the number of a layer of A, the one that it has in B; others have none there.
+        without: names to leave out.
+    """
+    for name in a:
+        other = name if layers is None else _moved(name, layers)
+        if name in without or other not in b or len(a.shape(name)) != 2 or len(b.shape(other)) != 2:
+            continue
+        rows = min(a.shape(name)[0], b.shape(other)[0], _ROWS)
+        if a.shape(name)[1] == b.shape(other)[1] and rows > 1:
+            yield Pair(name, a.read(name, 0, rows, _COLUMNS), b.read(other, 0, rows, _COLUMNS))
+
+
+def _moved(name: str, layers: Mapping[int, int]) -> str:
+    """What a tensor is called in B."""
+    return _LAYER.sub(lambda found: f".{layers.get(int(found[1]), 'none')}.", name, count=1)

@@ -1,0 +1,49 @@
+"""What the tests cannot see, in words: they stand beside every verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from tukar.lineage.evidence import Direction, Verdict
+
+ALWAYS: Final = (
+    "This is evidence from numbers in files; its error rate was measured on small models (docs/design/lineage.md).",
+    "It says nothing of who was allowed to do what.",
+)
+NOT_SEEN: Final = (
+    "No relation found is no proof that there is none.",
+    "Distillation, training everything anew, and merges of 5 % or less leave nothing that this test sees.",
+    "Mostly not found: merges of 20 % that were disguised.",
+    "Mostly not found: long training that was then quantised, pruned, given another vocabulary and disguised.",
+)
+UNKNOWN: Final = (
+    "The architecture is not in the table: only the order of axes was tested, which a disguise undoes; and positions"
+    " that are fixed sines in the residual stream would make independent models look related."
+)
+OTHER_WIDTH: Final = "The residual streams have different widths, so nothing was compared."
+NOTHING_SHARED: Final = (
+    "The architecture is not in the table, and the two have no matrices of the same names and shapes, so nothing was"
+    " compared."
+)
+_COMMON_ANCESTOR: Final = "Both may come from a third model: two models' weights cannot rule that out."
+_NO_DIRECTION: Final = "Which one came first cannot be told here: what only rearranges weights leaves no trace of it."
+_LITTLE_CHANGED: Final = (
+    "The direction can be wrong: a sibling that changed little since the common parent looks like that parent, and"
+    " strong weight decay hides who learned more."
+)
+_COMMON_START: Final = (
+    "Two runs that begin with the same random values look like this, and so do models that parted early; what each has"
+    " learned is its own."
+)
+
+
+def of(verdict: Verdict, towards: Direction) -> Iterator[str]:
+    """Those of a verdict."""
+    if verdict == "none":
+        yield from NOT_SEEN
+    if verdict in ("derived", "review"):
+        yield _COMMON_ANCESTOR
+        yield _NO_DIRECTION if towards == "unknown" else _LITTLE_CHANGED
+    if verdict == "shared-start":
+        yield _COMMON_START

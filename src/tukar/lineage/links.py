@@ -1,0 +1,78 @@
+"""Which blocks of two related models are each other's, and in which axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tukar.lineage.align import Alignment, share
+from tukar.lineage.frames import Frame
+from tukar.lineage.model import Block, Model
+from tukar.lineage.order import NEURONS, SURE, Order
+
+FOUND: Final = 0.1
+"""Share of a block's neurons, from which on it counts as found: strangers' reach 0.07."""
+
+_MOST: Final = 64  # blocks that are held against all of the other model
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A block of A, the one of B that has its neurons, and how many of them, from 0 to 1."""
+
+    a: Block
+    b: Block
+    agreed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """All that were found.
+
+    Attributes:
+        frame: the axes that they were found in.
+        all: by A's block, then B's.
+        is_whole: whether every block was looked for.
+        in_order: whether the order of neurons told it.
+    """
+
+    frame: Frame
+    all: tuple[Link, ...]
+    is_whole: bool
+    in_order: bool
+
+
+def linked(a: Model, b: Model, order: Order, alignment: Alignment | None) -> Links | None:
+    """By the order of neurons where that tells something, else by the alignment; None if neither does."""
+    if order.frame is None:
+        return None
+    found = [
+        Link(each.a, each.b, max(each.same, each.in_order))
+        for each in order.agreements
+        if each.a is not None and each.b is not None and each.log10_p <= SURE
+    ]
+    in_order, frame = bool(found), order.frame
+    if not found and alignment is not None:
+        found = [Link(match.a, match.b, match.agreed) for match in alignment.matches if match.agreed >= FOUND]
+        frame = alignment.frame
+    if not found:
+        return None
+    others = [block for block in a.blocks if block not in {link.a for link in found}]
+    rest = [block for block in b.blocks if block not in {link.b for link in found}]
+    is_whole = max(len(others), len(rest)) * max(len(a.blocks), len(b.blocks)) <= _MOST**2
+    if is_whole:
+        found += [Link(one, other, size) for one, other, size in _best(a, others, b, frame)]
+        found += [Link(one, other, size) for other, one, size in _best(b, rest, a, frame.reversed)]
+    found.sort(key=lambda link: (link.a.layer, link.a.expert, link.b.layer, link.b.expert))
+    return Links(frame, tuple(dict.fromkeys(found)), is_whole, in_order)
+
+
+def _best(model: Model, blocks: Iterable[Block], other: Model, frame: Frame) -> Iterator[tuple[Block, Block, float]]:
+    """For each of these blocks the one of the other model where it is found, if it is."""
+    for block in blocks:
+        neurons = frame.of_a(model, block, NEURONS)
+        shares = [(share(neurons, frame.of_b(other, each, NEURONS)), each) for each in other.blocks]
+        most, best = max(shares, key=lambda each: each[0])
+        if most >= FOUND:
+            yield block, best, most

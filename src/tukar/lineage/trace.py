@@ -1,0 +1,173 @@
+"""Whether one of two models descends from the other: the verdict, its evidence, and what it cannot see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+import numpy as np
+
+from tukar.lineage import limits
+from tukar.lineage.align import align
+from tukar.lineage.changes import changes, is_forward, turned
+from tukar.lineage.direction import direction
+from tukar.lineage.evidence import Change, Direction, Reason, Verdict
+from tukar.lineage.fits import Fit, alike, by_name, corresponding, fits
+from tukar.lineage.grain import grain
+from tukar.lineage.links import Link, Links, linked
+from tukar.lineage.model import Model, opened
+from tukar.lineage.order import SURE, compare
+from tukar.lineage.structure import UNEVEN, structure
+from tukar.lineage.unknown import axes
+from tukar.lineage.weights import Weights
+
+DERIVED: Final = 0.15
+"""The score from which on neurons that two vectors find alike are no chance: strangers of the tuning families reach
+0.051 (docs/design/lineage.md)."""
+
+REVIEW: Final = 0.1
+"""The score from which on a person should look closer."""
+
+_LEARNED: Final = 0.9  # of how much weak directions have in common, how much strong ones have: less is a common start
+_ENOUGH: Final = 3  # matrices to tell that by
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What is known of two models.
+
+    Attributes:
+        verdict: ``derived``: one comes from the other, or both from a third. ``shared-start``: they began with the same
+            random values, or parted early. ``review``: somebody should look closer. ``none``: no relation was found.
+        log10_p: of the exact tests, for all that they looked at together; None where there was nothing to test.
+        score: the share of neurons that two vectors find alike, from 0 to 1; None where it cannot be counted.
+        p_conformal: the share of independent models' scores that are as high or higher, this one included.
+        null_size: of how many independent pairs.
+        direction: who came first.
+        reasons: what speaks for a direction.
+        changes: what the child has undergone, if it is one; from A to B where the direction is unknown.
+        links: the blocks of A that were found in B, and how much of them.
+        layers: how many A and B have; None where that is not known.
+        architectures: of A and B, as the table calls them; None for what is not in it.
+        limits: what the tests could not see, in words.
+    """
+
+    verdict: Verdict
+    log10_p: float | None = None
+    score: float | None = None
+    p_conformal: float | None = None
+    null_size: int | None = None
+    direction: Direction = "unknown"
+    reasons: tuple[Reason, ...] = ()
+    changes: tuple[Change, ...] = ()
+    links: tuple[Link, ...] = ()
+    layers: tuple[int, int] | None = None
+    architectures: tuple[str | None, str | None] = (None, None)
+    limits: tuple[str, ...] = ()
+
+
+def trace(a: Weights, b: Weights) -> Trace:
+    """Test two models' weights. Invalid where their shapes do not fit together, Unsupported for unknown dtypes."""
+    left, right = opened(a), opened(b)
+    if left is None or right is None:
+        return _of_unknown(a, b, (left, right))
+    return _of_known(left, right)
+
+
+def _of_unknown(a: Weights, b: Weights, models: tuple[Model | None, Model | None]) -> Trace:
+    names = _names(models)
+    agreement = axes(a, b)
+    if agreement is None:
+        return Trace("none", architectures=names, limits=(limits.NOTHING_SHARED, *limits.ALWAYS))
+    if agreement.log10_p > SURE:
+        return Trace(
+            "none", agreement.log10_p, architectures=names, limits=(limits.UNKNOWN, *limits.NOT_SEEN, *limits.ALWAYS)
+        )
+    found = fits(by_name(a, b))
+    towards, reasons = direction(alike(found), grain(a), grain(b), None)
+    verdict = _sure(alike(found))
+    return Trace(
+        verdict,
+        agreement.log10_p,
+        direction=towards if verdict == "derived" else "unknown",
+        reasons=tuple(reasons) if verdict == "derived" else (),
+        architectures=names,
+        limits=(limits.UNKNOWN, *limits.of(verdict, towards), *limits.ALWAYS),
+    )
+
+
+def _of_known(a: Model, b: Model) -> Trace:
+    names, layers = _names((a, b)), (a.layers, b.layers)
+    if a.width != b.width:
+        return Trace("none", layers=layers, architectures=names, limits=(limits.OTHER_WIDTH, *limits.ALWAYS))
+    order, alignment = compare(a, b), align(a, b)
+    score = None if alignment is None else alignment.score
+    p, size = conformal(score, is_gated=a.blocks[0].mlp.gate is not None) if score is not None else (None, None)
+    is_sure, is_high = order.log10_p <= SURE, score is not None and score >= REVIEW
+    links = linked(a, b, order, alignment) if is_sure or is_high else None
+    if links is None:
+        verdict: Verdict = "review" if is_sure or is_high else "none"
+        unseen = (*limits.of(verdict, "unknown"), *limits.ALWAYS)
+        return Trace(verdict, order.log10_p, score, p, size, layers=layers, architectures=names, limits=unseen)
+    found = fits(corresponding(a, b, links))
+    verdict = _sure(alike(found)) if is_sure or (score or 0) >= DERIVED else "review"
+    towards, reasons, told = _told(a, b, links, found)
+    if verdict == "shared-start":
+        towards, reasons, told = "unknown", [], []
+    return Trace(
+        verdict,
+        order.log10_p,
+        score,
+        p,
+        size,
+        towards,
+        tuple(reasons),
+        tuple(told),
+        links.all,
+        layers,
+        names,
+        (*limits.of(verdict, towards), *limits.ALWAYS),
+    )
+
+
+def _told(a: Model, b: Model, links: Links, found: list[Fit]) -> tuple[Direction, list[Reason], list[Change]]:
+    parts = structure(a, b, links, found)
+    if parts.is_scaled or parts.is_mixed:  # of what was rearranged, the rest does not tell what was learned
+        found = [fit for fit in found if fit.is_of_neurons and fit.uneven < UNEVEN]
+    usable = alike(found)
+    of_a, of_b = grain(a.weights), grain(b.weights)
+    towards, reasons = direction(usable, of_a, of_b, parts)
+    if not is_forward(towards):
+        found, parts = turned(found, parts)
+        usable, of_a, of_b = alike(found), of_b, of_a
+    return towards, reasons, changes(found, usable, of_a, of_b, parts)
+
+
+def _sure(found: Sequence[Fit]) -> Verdict:
+    """Kin, or only of a common start: whether B has what A learned as much as what A began with."""
+    some = [fit.learned for fit in found]
+    return "shared-start" if len(some) >= _ENOUGH and float(np.median(some)) < _LEARNED else "derived"
+
+
+def _names(models: tuple[Model | None, Model | None]) -> tuple[str | None, str | None]:
+    first, second = (None if model is None else model.architecture.name for model in models)
+    return first, second
+
+
+def conformal(score: float, *, is_gated: bool) -> tuple[float, int]:
+    """The conformal p of a score and the size of its null: (1 + how many are as high) / (n + 1)
+    (V. Vovk, A. Gammerman and G. Shafer, Algorithmic learning in a random world, 2005).
+    """
+    null = _null()["gated" if is_gated else "plain"]
+    return (1 + sum(each >= score for each in null)) / (len(null) + 1), len(null)
+
+
+@cache
+def _null() -> dict[str, list[float]]:
+    """Scores of independent models, by whether their neurons have gates."""
+    found: dict[str, list[float]] = json.loads(files(__package__).joinpath("null.json").read_text())
+    return found
