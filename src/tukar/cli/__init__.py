@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "import": "Bring a repository from another hub, Hugging Face's or a compatible one.",
     "ls": "List the repositories that you may read, the last changed first.",
     "show": "Show what a repository holds: files and what storing them takes.",
+    "trace": "Test by their weights whether one model descends from another.",
     "check": "Read everything that is stored and compare it with its digests.",
     "gc": "Free what no repository needs.",
     "repack": "Encode anew what was published plain.",

@@ -76,8 +76,8 @@ class Receiver:
             self._connection.close()
         self._connection = self._origin = None
 
-    def open(self, path: str, start: int, what: str) -> Body:
-        """The bytes of the file at ``path`` from ``start`` on, or from 0 if the hub does not do ranges.
+    def open(self, path: str, start: int, what: str, stop: int | None = None) -> Body:
+        """The bytes of the file at ``path`` from ``start`` on, or from 0 if the hub does not do ranges; up to ``stop``.
 
         Raises:
             Cut: the hub cannot be reached, or is busy.
@@ -85,19 +85,19 @@ class Receiver:
         """
         address = self._endpoint.url + path
         for _ in range(_REDIRECTS):
-            response = self._ask(address, start)
+            response = self._ask(address, start, stop)
             if response.status not in (301, 302, 303, 307, 308):
                 return self._body(response, start, what)
             address = _joined(address, response.headers.get("location", ""))
             self._drain(response)
         raise malformed(f"{what}: more than {_REDIRECTS} redirects")
 
-    def _ask(self, address: str, start: int) -> HTTPResponse:
+    def _ask(self, address: str, start: int, stop: int | None) -> HTTPResponse:
         try:
             parts = urlsplit(address)
             path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
             connection = self._connect(address)
-            connection.request("GET", path, headers=self._headers(address, start))
+            connection.request("GET", path, headers=self._headers(address, start, stop))
             return connection.getresponse()
         except (OSError, HTTPException) as error:
             self.close()
@@ -105,10 +105,10 @@ class Receiver:
         except ValueError:
             raise _nowhere() from None
 
-    def _headers(self, address: str, start: int) -> Mapping[str, str]:
+    def _headers(self, address: str, start: int, stop: int | None) -> Mapping[str, str]:
         headers = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
-        if start:
-            headers["Range"] = f"bytes={start}-"
+        if start or stop is not None:
+            headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
         # Another host has signed its address, and must not see the token.
         return headers | (self._endpoint.headers() if self._endpoint.is_at(address) else {})
 

@@ -10,11 +10,14 @@ from importlib.resources import files
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from tukar import __version__
 from tukar.gallery import addresses, commands, markdown, text
 from tukar.gallery.exchange_views import ExchangePage, PeerPage, SwapPage
 from tukar.gallery.views import NO_FRAME, Frame, LoginPage, ModelPage, ModelsPage, StoragePage
+from tukar.lineage.trace import Trace
+from tukar.lineage.words import DIRECTIONS, VERDICTS
 
 # Sent with every page. A style or script in a page itself would not run, nor an image from elsewhere load.
 CONTENT_SECURITY_POLICY: Final = (
@@ -72,6 +75,25 @@ def error_page(status: int, message: str, hint: str | None = None, frame: Frame 
         frame: what stands around it.
     """
     return _render("error.html", status=status, message=message, hint=hint, frame=frame)
+
+
+def trace_report(found: Trace, a: str, b: str) -> str:
+    """What a comparison of two models' weights found, as a file of its own, which loads nothing.
+
+    Args:
+        a, b: what the two are called.
+    """
+    style = files("tukar.gallery").joinpath("static", "style.css").read_text(encoding="utf-8")
+    verdict, _, explained = VERDICTS[found.verdict].partition(": ")
+    return _render(
+        "trace.html",
+        found=found,
+        models=zip("AB", (a, b), found.architectures, found.layers or (None, None), strict=True),
+        verdict=verdict,
+        explained=explained,
+        direction=DIRECTIONS[found.direction],
+        style=Markup(style),  # noqa: S704 - our own file
+    )
 
 
 def _render(template: str, **values: object) -> str:

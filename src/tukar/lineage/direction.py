@@ -26,10 +26,16 @@ _FEWER_BITS: Final = 2  # of a mantissa
 
 
 def direction(fits: Sequence[Fit], a: Grain, b: Grain, structure: Structure | None) -> tuple[Direction, list[Reason]]:
-    """Who came first, and why; ``unknown`` where nothing tells."""
-    reasons = [*_numbers(a, b, fits), *([] if structure is None else _parts(structure)), *merged(fits)]
-    if not any(reason.is_final for reason in reasons) or not _is_biased(a, b, fits):
-        reasons += _trained(fits)
+    """Who came first, and why; ``unknown`` where nothing tells.
+
+    A rotation that was found almost, and not quite, moves lambda to 0.5: then that says nothing.
+    """
+    parts = [] if structure is None else _parts(structure)
+    rounded, shares = _rounded(a, b, fits), merged(fits)
+    reasons = [*_numbers(a, b), *([] if a.levels != b.levels else rounded), *parts, *shares]
+    if not rounded and not shares and not _is_pruned(a, b):  # these move lambda, whoever came first
+        is_turned = structure is not None and structure.axes == "turned"
+        reasons += [reason for reason in _trained(fits) if reason.points != "siblings" or not is_turned]
     return _summed(reasons), reasons
 
 
@@ -47,12 +53,10 @@ def _either(of_a: bool, of_b: bool, text: str) -> list[Reason]:
     return [Reason("a->b", f"B {text}")] if of_b else [Reason("b->a", f"A {text}")]
 
 
-def _numbers(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
-    pruned = _either(a.zeros > b.zeros + _ZEROS, b.zeros > a.zeros + _ZEROS, "is pruned (many weights are 0)")
+def _numbers(a: Grain, b: Grain) -> list[Reason]:
     quantised = _either(a.levels is not None, b.levels is not None, "is quantised")
-    if quantised:
-        return quantised
-    return [*pruned, *_rounded(a, b, fits)]
+    more, less = a.zeros > b.zeros + _ZEROS, b.zeros > a.zeros + _ZEROS
+    return quantised or _either(more, less, "is pruned (many weights are 0)")
 
 
 def _rounded(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
@@ -86,23 +90,25 @@ def _parts(found: Structure) -> list[Reason]:
 
 def merged(fits: Sequence[Fit]) -> list[Reason]:
     """A merge with something else keeps the same share of every matrix; training does not."""
-    return [*_kept(fits, [fit.onto_b for fit in fits], "a->b"), *_kept(fits, [fit.onto_a for fit in fits], "b->a")]
+    found = [*_kept(fits, [fit.onto_b for fit in fits], "a->b"), *_kept(fits, [fit.onto_a for fit in fits], "b->a")]
+    return [min(found, key=lambda each: each[0])[1]] if found else []
 
 
-def _kept(fits: Sequence[Fit], shares: Sequence[float], points: Direction) -> list[Reason]:
+def _kept(fits: Sequence[Fit], shares: Sequence[float], points: Direction) -> list[tuple[float, Reason]]:
+    """How far the shares are apart, and the reason."""
     if len(fits) < 4:  # as many could agree by chance
         return []
     low, middle, high = np.quantile(shares, [0.1, 0.5, 0.9])
     if not 0 < middle < _MERGED or high - low > _UNIFORM or np.median([fit.learned for fit in fits]) < 0.9:
         return []
     names = "AB" if points == "a->b" else "BA"
-    return [Reason(points, f"the same share of {names[0]} is left in every matrix of {names[1]}, {middle:.0%}")]
+    text = f"the same share of {names[0]} is left in every matrix of {names[1]}, {middle:.0%}"
+    return [(float(high - low), Reason(points, text))]
 
 
-def _is_biased(a: Grain, b: Grain, fits: Sequence[Fit]) -> bool:
-    """Whether lambda tells something else: of what was pruned, A is always further from 0; and so of merges."""
-    most = _ZEROS if a.levels == b.levels else _ZEROS_OF_LEVELS
-    return abs(a.zeros - b.zeros) > most or bool(merged(fits))
+def _is_pruned(a: Grain, b: Grain) -> bool:
+    """Whether one has more zeros than the other, and than quantising makes: the other is always further from 0."""
+    return abs(a.zeros - b.zeros) > (_ZEROS if a.levels == b.levels else _ZEROS_OF_LEVELS)
 
 
 def _trained(fits: Sequence[Fit]) -> list[Reason]:
@@ -110,11 +116,11 @@ def _trained(fits: Sequence[Fit]) -> list[Reason]:
     if found is None:
         return []
     if found <= _PARENT:
-        return [Reason("a->b", f"what sets B apart has nothing to do with A (lambda {found:.2f})", is_final=False)]
+        return [Reason("a->b", f"what sets B apart has nothing to do with A (lambda {found:.2f})")]
     if found >= 1 - _PARENT:
-        return [Reason("b->a", f"what sets A apart has nothing to do with B (lambda {found:.2f})", is_final=False)]
+        return [Reason("b->a", f"what sets A apart has nothing to do with B (lambda {found:.2f})")]
     if _SIBLINGS <= found <= 1 - _SIBLINGS:
-        return [Reason("siblings", f"both were changed since they were one (lambda {found:.2f})", is_final=False)]
+        return [Reason("siblings", f"both were changed since they were one (lambda {found:.2f})")]
     return []
 
 

@@ -34,12 +34,10 @@ class Reason:
     Attributes:
         points: which one.
         text: what it is.
-        is_final: that training on does not undo it.
     """
 
     points: Direction
     text: str
-    is_final: bool = True
 
 
 @dataclass(frozen=True, slots=True)

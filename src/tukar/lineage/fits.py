@@ -33,6 +33,7 @@ NEURONS_OF: Final = (" gate", " up", " down")
 """What names of neurons' matrices end with, after the number of the layer."""
 
 _LAYER: Final = re.compile(r"(?:^|\.)(\d+)\.")
+_CHANCE: Final = 0.25  # of the usual likeness, below which two neurons are not the same
 _SAME_PLACE: Final = -6.0  # log10 p of neurons at the same places, to take all of them for each other
 
 
@@ -168,6 +169,9 @@ def _neurons(a: Model, b: Model, one: Block, other: Block, frame: Frame) -> Iter
     pairs = exact.mutual(alike)
     if alike.shape[0] == alike.shape[1] and exact.fixed(pairs, alike.shape[1]) < _SAME_PLACE:
         pairs = [(place, place) for place in range(len(alike))]
+    else:  # a neuron whose own is gone has a nearest one, too
+        usual = float(np.median([alike[pair] for pair in pairs] or [0.0]))
+        pairs = [pair for pair in pairs if alike[pair] >= _CHANCE * usual]
     if not pairs:
         return
     places = np.array(pairs[:_ROWS])

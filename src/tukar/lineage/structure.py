@@ -30,7 +30,7 @@ _EQUAL: Final = 0.9999  # cosine of neurons that were not changed
 LOW_RANK: Final = 0.6
 """Of the singular values, up to which a difference is an adapter's."""
 
-_ATTENTION: Final = (".attn", "attention", "attn_")  # in names
+_ATTENTION: Final = ("attn", "attention")  # in names
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from tukar.lineage import limits
+from tukar.lineage import words
 from tukar.lineage.align import align
 from tukar.lineage.changes import changes, is_forward, turned
 from tukar.lineage.direction import direction
@@ -82,10 +82,10 @@ def _of_unknown(a: Weights, b: Weights, models: tuple[Model | None, Model | None
     names = _names(models)
     agreement = axes(a, b)
     if agreement is None:
-        return Trace("none", architectures=names, limits=(limits.NOTHING_SHARED, *limits.ALWAYS))
+        return Trace("none", architectures=names, limits=(words.NOTHING_SHARED, *words.ALWAYS))
     if agreement.log10_p > SURE:
         return Trace(
-            "none", agreement.log10_p, architectures=names, limits=(limits.UNKNOWN, *limits.NOT_SEEN, *limits.ALWAYS)
+            "none", agreement.log10_p, architectures=names, limits=(words.UNKNOWN, *words.NOT_SEEN, *words.ALWAYS)
         )
     found = fits(by_name(a, b))
     towards, reasons = direction(alike(found), grain(a), grain(b), None)
@@ -96,14 +96,14 @@ def _of_unknown(a: Weights, b: Weights, models: tuple[Model | None, Model | None
         direction=towards if verdict == "derived" else "unknown",
         reasons=tuple(reasons) if verdict == "derived" else (),
         architectures=names,
-        limits=(limits.UNKNOWN, *limits.of(verdict, towards), *limits.ALWAYS),
+        limits=(words.UNKNOWN, *words.of(verdict, towards), *words.ALWAYS),
     )
 
 
 def _of_known(a: Model, b: Model) -> Trace:
     names, layers = _names((a, b)), (a.layers, b.layers)
     if a.width != b.width:
-        return Trace("none", layers=layers, architectures=names, limits=(limits.OTHER_WIDTH, *limits.ALWAYS))
+        return Trace("none", layers=layers, architectures=names, limits=(words.OTHER_WIDTH, *words.ALWAYS))
     order, alignment = compare(a, b), align(a, b)
     score = None if alignment is None else alignment.score
     p, size = conformal(score, is_gated=a.blocks[0].mlp.gate is not None) if score is not None else (None, None)
@@ -111,7 +111,7 @@ def _of_known(a: Model, b: Model) -> Trace:
     links = linked(a, b, order, alignment) if is_sure or is_high else None
     if links is None:
         verdict: Verdict = "review" if is_sure or is_high else "none"
-        unseen = (*limits.of(verdict, "unknown"), *limits.ALWAYS)
+        unseen = (*words.of(verdict, "unknown"), *words.ALWAYS)
         return Trace(verdict, order.log10_p, score, p, size, layers=layers, architectures=names, limits=unseen)
     found = fits(corresponding(a, b, links))
     verdict = _sure(alike(found)) if is_sure or (score or 0) >= DERIVED else "review"
@@ -130,7 +130,7 @@ def _of_known(a: Model, b: Model) -> Trace:
         links.all,
         layers,
         names,
-        (*limits.of(verdict, towards), *limits.ALWAYS),
+        (*words.of(verdict, towards), *words.ALWAYS),
     )
 
 

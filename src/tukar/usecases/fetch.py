@@ -29,6 +29,15 @@ def find(services: Services, identity: Identity, repo_id: RepoId, revision: str,
         return Found(repository, commit, trees.lookup(tx, repository.id, commit.tree_oid, path))
 
 
+def files(services: Services, identity: Identity, repo_id: RepoId, revision: str) -> list[Entry]:
+    """All files of a revision, with full paths."""
+    with services.database.read() as tx:
+        repository = repositories.get(tx, identity, repo_id)
+        commit = revisions.resolve(tx, repository, revision)
+        entries = trees.listing(tx, repository.id, commit.tree_oid, recursive=True)
+        return [entry for entry in entries if entry.kind == "file"]
+
+
 def open_entry(services: Services, entry: Entry) -> FileReader:
     """The bytes of a file; EntryNotFound for a folder."""
     if entry.sha256 is None:

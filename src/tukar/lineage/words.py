@@ -1,11 +1,24 @@
-"""What the tests cannot see, in words: they stand beside every verdict."""
+"""Verdicts and directions in words, and what the tests cannot see, which stands beside every verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from tukar.lineage.evidence import Direction, Verdict
+
+VERDICTS: Final[Mapping[Verdict, str]] = {
+    "derived": "derived: one comes from the other, or both from a third model",
+    "shared-start": "shares a starting point: the same random values, or parted early",
+    "review": "related, look closer: more in common than independent models have, and less than proof",
+    "none": "no relation found",
+}
+DIRECTIONS: Final[Mapping[Direction, str]] = {
+    "a->b": "B comes from A",
+    "b->a": "A comes from B",
+    "siblings": "both come from a third model",
+    "unknown": "cannot be told",
+}
 
 ALWAYS: Final = (
     "This is evidence from numbers in files; its error rate was measured on small models (docs/design/lineage.md).",

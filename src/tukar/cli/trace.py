@@ -1,0 +1,128 @@
+"""``tukar trace``: whether one model descends from another, by their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from tukar.cli import options, trace_view
+from tukar.cli.output import Output, Table, counted
+from tukar.cli.weighing import Models, Named, models, named, weights
+from tukar.errors import TukarError
+from tukar.gallery.pages import trace_report
+from tukar.lineage import trace as tracing
+from tukar.lineage.trace import Trace
+from tukar.lineage.weights import Weights
+
+_ORDER: Final = ("derived", "review", "shared-start", "none")
+_SHOWN: Final = 20  # models without any relation, beyond which they are only counted
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b", required=False)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    help="Write a report of the comparison with B to this file, for a browser; it needs nothing else.",
+)
+@options.data_option
+@options.json_option
+def trace(a: str, b: str | None, html: Path | None, data: Path | None, output: Output) -> None:
+    """Test by their weights whether one of two models descends from the other.
+
+    A and B are files or folders with weights (safetensors or GGUF), or models of the hub: NAMESPACE/NAME, with
+    @REVISION and #FILE where that is needed. Without B, A is compared with every model of the hub that you may read,
+    the most related first. Only weights are read, and no model is run; for two that are here, no hub is needed.
+
+    The verdict is evidence with an error rate, and no accusation: what the test cannot see stands below it.
+
+    \b
+    Examples:
+      tukar trace ./base ./suspect
+      tukar trace ./base.safetensors ./quantised.gguf --html report.html
+      tukar trace acme/base acme/child --json
+      tukar trace ./mine --data ./my-hub
+      tukar trace acme/child
+    """
+    if html is not None and b is None:
+        raise click.UsageError("--html is for a comparison of two models: name B")
+    one, other = named(a), None if b is None else named(b)
+    with ExitStack() as until:
+        is_here = isinstance(one, Path) and isinstance(other, Path)
+        hub = None if is_here else until.enter_context(models(data))
+        first = until.enter_context(weights(one, hub))
+        if other is not None:
+            second = until.enter_context(weights(other, hub))
+            _show_pair(tracing.trace(first, second), str(a), str(b), html, output)
+        elif hub is not None:
+            _show_all(one, first, hub, output)
+
+
+def _show_pair(found: Trace, a: str, b: str, html: Path | None, output: Output) -> None:
+    if html is not None:
+        html.write_text(trace_report(found, a, b), encoding="utf-8")
+        output.note(f"report: {html}")
+    output.show(trace_view.value(found, a, b), *trace_view.lines(found, a, b))
+
+
+def _show_all(one: Path | Named, first: Weights, hub: Models, output: Output) -> None:
+    known = [id_ for id_ in hub.ids() if not isinstance(one, Named) or id_ != str(one.repo)]
+    found, failed = _compared(first, known, hub, output)
+    found.sort(key=lambda pair: _rank(pair[1]))
+    value: dict[str, Any] = {
+        "a": str(one),
+        "models": [trace_view.value(each, str(one), name) for name, each in found],
+        "failed": [{"b": name, "error": str(error)} for name, error in failed],
+    }
+    output.show(value, *_listed(str(one), found, failed))
+
+
+_Found = list[tuple[str, Trace]]
+_Failed = list[tuple[str, TukarError]]
+
+
+def _compared(first: Weights, known: Sequence[str], hub: Models, output: Output) -> tuple[_Found, _Failed]:
+    found: _Found = []
+    failed: _Failed = []
+    with output.meter("Trace") as meter:
+        for number, name in enumerate(known, 1):
+            meter.label(f"Trace: {number} of {len(known)}, {name}")
+            try:
+                with weights(Named.parse(name), hub) as second:
+                    found.append((name, tracing.trace(first, second)))
+            except TukarError as error:  # one that cannot be read says nothing of the others
+                failed.append((name, error))
+    return found, failed
+
+
+def _rank(found: Trace) -> tuple[int, float, float]:
+    return _ORDER.index(found.verdict), found.log10_p or 0.0, -(found.score or 0.0)
+
+
+def _listed(one: str, found: _Found, failed: _Failed) -> Iterator[str | Table]:
+    if not found and not failed:
+        yield "there are no other models that you may read"
+        return
+    related = [pair for pair in found if pair[1].verdict != "none"]
+    others = [pair for pair in found if pair[1].verdict == "none"]
+    shown = related + others[:_SHOWN]
+    if shown:
+        headings = ("model", "verdict", ">exact p", ">neurons found", "which came first", "what was done")
+        yield Table(headings, [_row(name, each) for name, each in shown])
+    if len(others) > _SHOWN:
+        yield f"and {counted(len(others) - _SHOWN, 'model')} more without any relation found"
+    yield from (f"not compared: {name}: {error}" for name, error in failed)
+    if related:
+        yield f"the evidence: tukar trace {one} {related[0][0]}"
+
+
+def _row(name: str, found: Trace) -> tuple[str, ...]:
+    p = "" if found.log10_p is None else f"{10**found.log10_p:.2g}" if found.log10_p > -6 else f"1e{found.log10_p:.0f}"
+    score = "" if found.score is None else f"{found.score:.0%}"
+    came = {"a->b": "A", "b->a": "this", "siblings": "neither", "unknown": ""}[found.direction]
+    return name, found.verdict, p, score, came, ", ".join(dict.fromkeys(change.kind for change in found.changes))
