@@ -21,17 +21,17 @@ def compared(a: Small, b: Small) -> Order:
 def test_a_fine_tune_is_found() -> None:
     order = compared(PARENT, changed(PARENT, 0.3))
     assert order.log10_p < -100
-    assert [(each.a, each.b) for each in order.agreements[:3]] == [
-        (block, block) for block in model(llama(PARENT)).blocks
-    ]
-    assert all(each.same > 0.95 for each in order.agreements)
+    assert [(each.a, each.b) for each in order.blocks] == [(block, block) for block in model(llama(PARENT)).blocks]
+    assert order.axes is not None
+    assert all(each.same > 0.95 for each in (*order.blocks, order.axes))
 
 
 @pytest.mark.parametrize("seed", range(2, 12))
 def test_strangers_are_not(seed: int) -> None:
     order = compared(PARENT, drawn(seed))
     assert order.log10_p > -1
-    assert all(each.same < 0.1 for each in order.agreements)
+    assert order.axes is not None
+    assert all(each.same < 0.1 for each in (*order.blocks, order.axes))
 
 
 def test_a_merge_with_a_stranger_is_found() -> None:
@@ -48,7 +48,7 @@ def test_a_merge_with_a_stranger_is_found() -> None:
 def test_layers_that_were_dropped_moved_or_doubled_are_found_where_they_are() -> None:
     first, second, third = PARENT.layers
     order = compared(PARENT, changed(PARENT.with_layers(first, third, third, second, first), 0.1))
-    partners = [each.b.layer for each in order.agreements if each.b is not None]
+    partners = [each.b.layer for each in order.blocks]
     assert partners[1] == 3
     assert partners[0] in (0, 4)
     assert partners[2] in (1, 2)
@@ -59,16 +59,16 @@ def test_pruned_neurons_leave_the_others_in_order() -> None:
     kept = np.sort(np.random.default_rng(3).permutation(96)[:48])
     order = compared(PARENT, picked(changed(PARENT, 0.2), kept))
     assert order.log10_p < -20
-    assert all(each.in_order > 0.9 for each in order.agreements[:3])
+    assert all(each.in_order > 0.9 for each in order.blocks)
 
 
 def test_neurons_in_another_order_say_nothing_but_the_axes_do() -> None:
     turned = picked(changed(PARENT, 0.1), np.random.default_rng(4).permutation(96))
     order = compared(PARENT, turned)
-    *blocks, axes = order.agreements
-    assert axes.a is None
-    assert axes.log10_p < -30
-    assert all(each.log10_p > -4 for each in blocks)
+    assert order.axes is not None
+    assert order.axes.log10_p < -30
+    assert not order.sure()
+    assert all(each.log10_p > -4 for each in order.blocks)
     assert order.log10_p < -30
 
 
@@ -89,7 +89,7 @@ def test_axes_in_another_order_are_found_by_the_vocabulary() -> None:
 
 def test_models_of_other_widths_say_nothing() -> None:
     order = compared(PARENT, drawn(2, width=32))
-    assert order == Order(0.0, (), None)
+    assert order == Order(0.0)
 
 
 def test_a_model_is_its_own_kin_in_both_directions() -> None:

@@ -25,6 +25,7 @@ from tukar.lineage.describe import described, moments, near
 from tukar.lineage.floats import Array
 from tukar.lineage.frames import WIDE, Frame
 from tukar.lineage.model import Block, Model, Neurons, polar
+from tukar.lineage.order import NEURONS, SURE, BlockAgreement, Order
 
 _ROUNDS: Final = 4  # of refining, at most
 _BETTER: Final = 0.01  # in the share: what a round has to gain for another one
@@ -63,21 +64,29 @@ class Alignment:
     frame: Frame
 
 
-def align(a: Model, b: Model) -> Alignment | None:
-    """The best alignment found; None where widths differ."""
+def align(a: Model, b: Model, order: Order | None = None) -> Alignment | None:
+    """The best alignment found; None where widths differ.
+
+    Args:
+        order: what the exact tests said, which spares wide models a search for what is known.
+    """
     if a.width != b.width:
         return None
+    if a.width > WIDE and order is not None and order.frame is not None and order.sure():
+        return _in_order(a, b, order.sure(), order.frame)
+    is_in_files = order is not None and order.axes is not None and order.axes.log10_p <= SURE
+    known = frames.files(a, b) if is_in_files else None
     if sum(map(a.count, a.blocks)) <= sum(map(b.count, b.blocks)):
-        return _aligned(a, b)
-    found = _aligned(b, a)
+        return _aligned(a, b, known)
+    found = _aligned(b, a, known)
     matches = (Match(match.b, match.a, match.agreed) for match in found.matches)
     return Alignment(found.score, tuple(matches), found.frame.reversed)
 
 
-def _aligned(a: Model, b: Model) -> Alignment:
+def _aligned(a: Model, b: Model, known: Frame | None) -> Alignment:
     """Where A has no more neurons than B."""
     if a.width > WIDE:
-        return _among_few(a, b)
+        return _among_few(a, b, [frames.files(a, b), frames.vocabulary(a, b)] if known is None else [known])
     looked_for, among = _chosen(a, b, _BLOCKS)
     of_a = [a.neurons(block, _LOOKED_FOR) for block in looked_for]
     numbers = sorted({number for candidates in among for number in candidates})
@@ -91,11 +100,23 @@ def _aligned(a: Model, b: Model) -> Alignment:
     return _summed(a, b, looked_for, total, frame)
 
 
-def _among_few(a: Model, b: Model) -> Alignment:
+def _in_order(a: Model, b: Model, blocks: Sequence[BlockAgreement], frame: Frame) -> Alignment:
+    """Of wide models whose neurons are known to be in the same order: where the order found them."""
+    matches = []
+    for each in blocks:
+        left, right = frame.of_a(a, each.a, _LOOKED_FOR), frame.of_b(b, each.b, NEURONS)
+        matches.append(Match(each.a, each.b, share(left, right)))
+    return Alignment(float(np.mean([match.agreed for match in matches])), tuple(matches), frame)
+
+
+def _among_few(a: Model, b: Model, tried: Sequence[Frame | None]) -> Alignment:
     """Of wide models: no rotation is fitted to neurons, and so none has to be kept from those that are counted."""
     looked_for, among = _chosen(a, b, _BLOCKS // 2)
-    tried = [frame for frame in (frames.files(a, b), frames.vocabulary(a, b)) if frame is not None]
-    found = (_summed(a, b, looked_for, _wide_shares(a, b, looked_for, among, frame), frame) for frame in tried)
+    found = (
+        _summed(a, b, looked_for, _wide_shares(a, b, looked_for, among, frame), frame)
+        for frame in tried
+        if frame is not None
+    )
     return max(found, key=lambda alignment: alignment.score)
 
 

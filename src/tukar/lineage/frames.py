@@ -46,6 +46,11 @@ class Frame:
         return model.neurons(block, most, self.b)
 
     @property
+    def is_partial(self) -> bool:
+        """Whether each model was brought to coordinates by its own means: what is left out looks like a change."""
+        return self.name == "vocabulary" and self.a is not None and self.a.shape[0] != self.a.shape[1]
+
+    @property
     def reversed(self) -> Frame:
         """For the same models the other way round."""
         return Frame(self.name, self.b, self.a)

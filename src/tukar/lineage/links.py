@@ -9,7 +9,7 @@ from typing import Final
 from tukar.lineage.align import Alignment, share
 from tukar.lineage.frames import Frame
 from tukar.lineage.model import Block, Model
-from tukar.lineage.order import NEURONS, SURE, Order
+from tukar.lineage.order import NEURONS, Order
 
 FOUND: Final = 0.1
 """Share of a block's neurons, from which on it counts as found: strangers' reach 0.07."""
@@ -47,11 +47,7 @@ def linked(a: Model, b: Model, order: Order, alignment: Alignment | None) -> Lin
     """By the order of neurons where that tells something, else by the alignment; None if neither does."""
     if order.frame is None:
         return None
-    found = [
-        Link(each.a, each.b, max(each.same, each.in_order))
-        for each in order.agreements
-        if each.a is not None and each.b is not None and each.log10_p <= SURE
-    ]
+    found = [Link(each.a, each.b, max(each.same, each.in_order)) for each in order.sure()]
     in_order, frame = bool(found), order.frame
     if not found and alignment is not None:
         found = [Link(match.a, match.b, match.agreed) for match in alignment.matches if match.agreed >= FOUND]

@@ -22,6 +22,7 @@ TOKENS: Final = 8192
 """Of the vocabulary, the first ones, which two are compared by: in most tokenizers the commonest."""
 
 _AT_ONCE: Final = 16 << 20  # elements of a matrix that are held
+_LARGEST: Final = np.float32(1e15)  # of an element: more than any weight is
 _EXPERTS: Final = 1024  # of a layer, more than any published model has
 
 
@@ -238,12 +239,15 @@ def unit(rows: Array) -> Array:
 
 
 def polar(values: Array) -> Array:
-    """The orthogonal matrix nearest to a square one: its polar factor (P. Schönemann, 1966)."""
-    left, _, right = np.linalg.svd(values)
+    """The matrix with orthogonal rows (or columns) nearest to this one: its polar factor (P. Schönemann, 1966)."""
+    left, _, right = np.linalg.svd(values, full_matrices=False)
     made: Array = left @ right
     return made
 
 
 def _finite(values: Array) -> Array:
     """A copy with 0 for what is no number, and for what would be none once it is squared."""
-    return np.where(np.abs(values) < 1e15, values, 0).astype(np.float32)
+    made: Array = np.array(values, np.float32)
+    if made.size and not (made.max() < _LARGEST and made.min() > -_LARGEST):
+        made[~(np.abs(made) < _LARGEST)] = 0
+    return made

@@ -26,20 +26,25 @@ SURE: Final = -6.0
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Two blocks, or the residual axes of two models.
+    """Of neurons of two blocks, or of residual axes.
 
     Attributes:
-        a, b: the blocks; None for the residual axes.
-        log10_p: of the strongest test, for this pair alone.
-        same: share of the compared neurons that are each other's nearest and at the same place.
+        log10_p: of the strongest test, for these two alone.
+        same: the share that is each other's nearest and at the same place.
         in_order: the same of those that stand in the same order.
     """
 
-    a: Block | None
-    b: Block | None
     log10_p: float
     same: float
     in_order: float
+
+
+@dataclass(frozen=True, slots=True)
+class BlockAgreement(Agreement):
+    """Of a block of A and one of B."""
+
+    a: Block
+    b: Block
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,19 @@ class Order:
 
     Attributes:
         log10_p: of the null hypothesis that the two are independent; valid for all that was looked at together.
-        agreements: the block of B that agrees best with each of A's; then the residual axes.
+        blocks: for each of A's the one of B that agrees best with it.
+        axes: of the residual streams, in the files; None where there are no vocabularies to tell them by.
         frame: the axes that blocks were compared in; None where widths differ.
     """
 
     log10_p: float
-    agreements: tuple[Agreement, ...]
-    frame: Frame | None
+    blocks: tuple[BlockAgreement, ...] = ()
+    axes: Agreement | None = None
+    frame: Frame | None = None
+
+    def sure(self) -> list[BlockAgreement]:
+        """The blocks that are no chance."""
+        return [each for each in self.blocks if each.log10_p <= SURE]
 
 
 def compare(a: Model, b: Model) -> Order:
@@ -64,7 +75,7 @@ def compare(a: Model, b: Model) -> Order:
     before. Which pairs of blocks are looked at closely may depend on all weights: the bound is over all that there are.
     """
     if a.width != b.width:
-        return Order(0.0, (), None)
+        return Order(0.0)
     tried = _TESTS * (_FRAMES * len(a.blocks) * len(b.blocks) + 1)
     frame = frames.files(a, b)
     agreements = list(_blocks(a, b, frame))
@@ -74,18 +85,20 @@ def compare(a: Model, b: Model) -> Order:
         turned = [] if other is None else list(_blocks(a, b, other))
         if other is not None and _least(turned) < _least(agreements):
             agreements, frame = turned, other
-    return Order(exact.any_of([each.log10_p for each in (*agreements, axes)], tried), (*agreements, axes), frame)
+    found = [*agreements, axes] if axes is not None else agreements
+    return Order(exact.any_of([each.log10_p for each in found], tried), tuple(agreements), axes, frame)
 
 
 def _least(agreements: Sequence[Agreement]) -> float:
     return min(each.log10_p for each in agreements)
 
 
-def _blocks(a: Model, b: Model, frame: Frame) -> Iterator[Agreement]:
+def _blocks(a: Model, b: Model, frame: Frame) -> Iterator[BlockAgreement]:
     partners = _partners(a, b, frame)
     for number, block in enumerate(a.blocks):
         other = b.blocks[partners[number]]
-        yield judged(block, other, likeness(frame.of_a(a, block, NEURONS), frame.of_b(b, other, NEURONS)))
+        found = judged(likeness(frame.of_a(a, block, NEURONS), frame.of_b(b, other, NEURONS)))
+        yield BlockAgreement(found.log10_p, found.same, found.in_order, block, other)
 
 
 def _partners(a: Model, b: Model, frame: Frame) -> list[int]:
@@ -102,7 +115,7 @@ def _partners(a: Model, b: Model, frame: Frame) -> list[int]:
     return found
 
 
-def judged(a: Block | None, b: Block | None, alike: Array) -> Agreement:
+def judged(alike: Array) -> Agreement:
     """The tests of a matrix of how alike two things are, from 0 to 1, of which each order is as likely."""
     pairs = exact.mutual(alike)
     log_ps = [exact.fixed(pairs, alike.shape[1]), exact.ordered(pairs)]
@@ -110,7 +123,7 @@ def judged(a: Block | None, b: Block | None, alike: Array) -> Agreement:
         log_ps.append(exact.trace(alike))
     size = min(alike.shape)
     same, longest = sum(i == j for i, j in pairs), exact.increasing([j for _, j in pairs])
-    return Agreement(a, b, min(log_ps), same / size, longest / size)
+    return Agreement(min(log_ps), same / size, longest / size)
 
 
 def likeness(a: Neurons, b: Neurons) -> Array:
@@ -129,11 +142,11 @@ def likeness(a: Neurons, b: Neurons) -> Array:
     return alike
 
 
-def _axes(a: Model, b: Model) -> Agreement:
+def _axes(a: Model, b: Model) -> Agreement | None:
     """The residual axes, each described by what the first tokens of the vocabulary have there; of wide models some."""
     left, right = a.tokens(TOKENS), b.tokens(TOKENS)
     if left is None or right is None:
-        return Agreement(None, None, 0.0, 0.0, 0.0)
+        return None
     count = min(len(left), len(right))
     of_a, of_b = (unit(rows[:count, :WIDE].T) for rows in (left, right))
-    return judged(None, None, np.square(of_a @ of_b.T).clip(0, 1))
+    return judged(np.square(of_a @ of_b.T).clip(0, 1))

@@ -104,7 +104,8 @@ def _of_known(a: Model, b: Model) -> Trace:
     names, layers = _names((a, b)), (a.layers, b.layers)
     if a.width != b.width:
         return Trace("none", layers=layers, architectures=names, limits=(words.OTHER_WIDTH, *words.ALWAYS))
-    order, alignment = compare(a, b), align(a, b)
+    order = compare(a, b)
+    alignment = align(a, b, order)
     score = None if alignment is None else alignment.score
     p, size = conformal(score, is_gated=a.blocks[0].mlp.gate is not None) if score is not None else (None, None)
     is_sure, is_high = order.log10_p <= SURE, score is not None and score >= REVIEW
@@ -138,12 +139,12 @@ def _told(a: Model, b: Model, links: Links, found: list[Fit]) -> tuple[Direction
     parts = structure(a, b, links, found)
     if parts.is_scaled or parts.is_mixed:  # of what was rearranged, the rest does not tell what was learned
         found = [fit for fit in found if fit.is_of_neurons and fit.uneven < UNEVEN]
-    usable = alike(found)
+    usable = [] if links.frame.is_partial else alike(found)
     of_a, of_b = grain(a.weights), grain(b.weights)
     towards, reasons = direction(usable, of_a, of_b, parts)
     if not is_forward(towards):
         found, parts = turned(found, parts)
-        usable, of_a, of_b = alike(found), of_b, of_a
+        usable, of_a, of_b = alike(found) if usable else [], of_b, of_a
     return towards, reasons, changes(found, usable, of_a, of_b, parts)
 
 

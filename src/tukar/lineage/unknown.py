@@ -32,7 +32,7 @@ def axes(a: Weights, b: Weights) -> Agreement | None:
     names = [name for name in shared if width in a.shape(name)]
     names = [names[place] for place in np.unique(np.linspace(0, len(names) - 1, _MATRICES).round().astype(int))]
     left, right = (np.concatenate([_along(weights, name, width) for name in names])[:, :WIDE] for weights in (a, b))
-    return judged(None, None, np.square(unit(_centred(left).T) @ unit(_centred(right).T).T).clip(0, 1))
+    return judged(np.square(unit(_centred(left).T) @ unit(_centred(right).T).T).clip(0, 1))
 
 
 def _along(weights: Weights, name: str, width: int) -> Array:
