@@ -40,6 +40,7 @@ def turned(fits: Sequence[Fit], found: Structure) -> tuple[list[Fit], Structure]
         layers=found.layers[::-1],
         missing=found.missing[::-1],
         doubled=found.doubled[::-1],
+        experts=found.experts[::-1],
         neurons=found.neurons[::-1],
         rows=None if found.rows is None else found.rows[::-1],
     )
@@ -60,6 +61,8 @@ def _structural(found: Structure) -> Iterator[Change]:
         yield Change("layers-replaced", f"{_layers(of_b)} added from elsewhere")
     if more:
         yield Change("layers-duplicated", "1 layer doubled" if more == 1 else f"{more} layers doubled")
+    if found.experts[1] > found.experts[0]:
+        yield Change("experts", f"a mixture of {found.experts[1]} experts made of each layer's neurons")
     before, after = found.neurons
     if after < 0.95 * before:
         yield Change("neurons-pruned", f"{1 - after / before:.0%} of the neurons left out")

@@ -81,6 +81,7 @@ def _parts(found: Structure) -> list[Reason]:
         reasons += _either(more_a > more_b, more_b > more_a, "has layers of the other one twice")
     elif not of_a or not of_b:
         reasons += _either(bool(of_b), bool(of_a), "lacks layers")
+    reasons += _either(found.experts[0] > found.experts[1], found.experts[1] > found.experts[0], "has more experts")
     few, many = (found.neurons[0] < 0.95 * found.neurons[1], found.neurons[1] < 0.95 * found.neurons[0])
     reasons += _either(few, many, "has fewer neurons")
     if found.rows is not None and not found.is_other_vocabulary:

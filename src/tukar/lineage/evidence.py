@@ -21,6 +21,7 @@ Kind = Literal[
     "layers-duplicated",
     "layers-replaced",
     "neurons-pruned",
+    "experts",
     "vocabulary",
     "disguised",
 ]

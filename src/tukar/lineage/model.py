@@ -22,6 +22,7 @@ TOKENS: Final = 8192
 """Of the vocabulary, the first ones, which two are compared by: in most tokenizers the commonest."""
 
 _AT_ONCE: Final = 16 << 20  # elements of a matrix that are held
+_BLOCKS: Final = 128  # that are compared: every one is held against every other
 _LARGEST: Final = np.float32(1e15)  # of an element: more than any weight is
 _EXPERTS: Final = 1024  # of a layer, more than any published model has
 
@@ -78,7 +79,7 @@ class Model:
         weights: its tensors.
         architecture: the entry of the table that its names match.
         layers: how many there are.
-        blocks: its feed-forward parts, from the input on.
+        blocks: its feed-forward parts, from the input on; of many experts the first ones of each layer.
         width: of the residual stream.
     """
 
@@ -87,7 +88,7 @@ class Model:
         self.weights = weights
         self.architecture, self.layers = recognised.architecture, recognised.layers
         self._prefix = recognised.prefix
-        self.blocks = tuple(self._blocks())
+        self.blocks = _some(tuple(self._blocks()), self.layers)
         self.width = self._shape(self.blocks[0], self.blocks[0].mlp.down)[0]
         for block in self.blocks:
             self._check(block)
@@ -223,6 +224,12 @@ class Model:
             return None
         rows = _finite(self.weights.read(self.embedding, 0, most))
         return unit(rows - rows.mean(axis=0))
+
+
+def _some(blocks: tuple[Block, ...], layers: int) -> tuple[Block, ...]:
+    """Not more than can be compared: all, or in each layer the first ones, whatever is in them."""
+    most = max(_BLOCKS // layers, 1)
+    return blocks if len(blocks) <= _BLOCKS else tuple(block for block in blocks if block.expert < most)
 
 
 def opened(weights: Weights) -> Model | None:

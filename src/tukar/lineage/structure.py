@@ -41,6 +41,7 @@ class Structure:
         layers: how many A and B have.
         missing: A's layers that are not in B, and B's that are not in A; empty where not all were looked for.
         doubled: how often layers of one stand in the other more than once: of A's in B, of B's in A.
+        experts: how many A and B have in a layer; 1 where there is no choice of them.
         neurons: how many A's and B's linked blocks have on the average.
         rows: of the vocabularies; None where one has none.
         is_other_vocabulary: whether the rows have nothing in common.
@@ -52,6 +53,7 @@ class Structure:
     layers: tuple[int, int]
     missing: tuple[tuple[int, ...], tuple[int, ...]]
     doubled: tuple[int, int]
+    experts: tuple[int, int]
     neurons: tuple[float, float]
     rows: tuple[int, int] | None
     is_other_vocabulary: bool
@@ -75,6 +77,7 @@ def structure(a: Model, b: Model, links: Links, fits: Sequence[Fit]) -> Structur
         layers=(a.layers, b.layers),
         missing=missing,
         doubled=_doubled(links.all),
+        experts=(_experts(a), _experts(b)),
         neurons=(
             float(np.mean([a.count(link.a) for link in links.all])),
             float(np.mean([b.count(link.b) for link in links.all])),
@@ -86,6 +89,10 @@ def structure(a: Model, b: Model, links: Links, fits: Sequence[Fit]) -> Structur
         is_scaled=_axes(links) == "same" and _is_scaled(a, b, strongest, fits),
         is_mixed=_is_mixed(fits),
     )
+
+
+def _experts(model: Model) -> int:
+    return 1 + max(block.expert for block in model.blocks)
 
 
 def _doubled(links: Sequence[Link]) -> tuple[int, int]:

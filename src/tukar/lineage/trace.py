@@ -17,6 +17,7 @@ from tukar.lineage.changes import changes, is_forward, turned
 from tukar.lineage.direction import direction
 from tukar.lineage.evidence import Change, Direction, Reason, Verdict
 from tukar.lineage.fits import Fit, alike, by_name, corresponding, fits
+from tukar.lineage.frames import WIDE
 from tukar.lineage.grain import grain
 from tukar.lineage.links import Link, Links, linked
 from tukar.lineage.model import Model, opened
@@ -33,6 +34,7 @@ REVIEW: Final = 0.1
 """The score from which on a person should look closer."""
 
 _LEARNED: Final = 0.9  # of how much weak directions have in common, how much strong ones have: less is a common start
+_HALF: Final = 0.5  # of the largest cosine, from which on matrices have something in common
 _ENOUGH: Final = 3  # matrices to tell that by
 
 
@@ -89,7 +91,7 @@ def _of_unknown(a: Weights, b: Weights, models: tuple[Model | None, Model | None
         )
     found = fits(by_name(a, b))
     towards, reasons = direction(alike(found), grain(a), grain(b), None)
-    verdict = _sure(alike(found))
+    verdict = _sure(found)
     return Trace(
         verdict,
         agreement.log10_p,
@@ -112,10 +114,11 @@ def _of_known(a: Model, b: Model) -> Trace:
     links = linked(a, b, order, alignment) if is_sure or is_high else None
     if links is None:
         verdict: Verdict = "review" if is_sure or is_high else "none"
-        unseen = (*words.of(verdict, "unknown"), *words.ALWAYS)
+        wide = (words.WIDE,) if a.width > WIDE and verdict == "none" else ()
+        unseen = (*words.of(verdict, "unknown"), *wide, *words.ALWAYS)
         return Trace(verdict, order.log10_p, score, p, size, layers=layers, architectures=names, limits=unseen)
     found = fits(corresponding(a, b, links))
-    verdict = _sure(alike(found)) if is_sure or (score or 0) >= DERIVED else "review"
+    verdict = _sure(found) if is_sure or (score or 0) >= DERIVED else "review"
     towards, reasons, told = _told(a, b, links, found)
     if verdict == "shared-start":
         towards, reasons, told = "unknown", [], []
@@ -150,7 +153,8 @@ def _told(a: Model, b: Model, links: Links, found: list[Fit]) -> tuple[Direction
 
 def _sure(found: Sequence[Fit]) -> Verdict:
     """Kin, or only of a common start: whether B has what A learned as much as what A began with."""
-    some = [fit.learned for fit in found]
+    most = max((fit.cosine for fit in found), default=0.0)
+    some = [fit.learned for fit in found if fit.cosine > _HALF * most]
     return "shared-start" if len(some) >= _ENOUGH and float(np.median(some)) < _LEARNED else "derived"
 
 

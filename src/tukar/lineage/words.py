@@ -34,6 +34,10 @@ UNKNOWN: Final = (
     "The architecture is not in the table: only the order of axes was tested, which a disguise undoes; and positions"
     " that are fixed sines in the residual stream would make independent models look related."
 )
+WIDE: Final = (
+    "Residual streams as wide as these are turned onto each other by a common vocabulary alone: a disguised model with"
+    " another vocabulary is not found."
+)
 OTHER_WIDTH: Final = "The residual streams have different widths, so nothing was compared."
 NOTHING_SHARED: Final = (
     "The architecture is not in the table, and the two have no matrices of the same names and shapes, so nothing was"

@@ -1,0 +1,249 @@
+"""Whole traces: verdict, direction, kinds of change, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tukar.lineage import words
+from tukar.lineage.evidence import Direction, Verdict
+from tukar.lineage.floats import Array
+from tukar.lineage.trace import Trace, conformal, trace
+from tukar.lineage.weights import Weights
+from tukar.objects.sources import BytesSource
+
+from .made import Layer, Small, Tensors, changed, drawn, llama, picked, safetensors
+from .test_align import gpt2, rotation, scaled, turned
+
+PARENT = drawn(1, layers=4, neurons=128)
+
+
+def weights(tensors: Tensors, dtype: str = "F32") -> Weights:
+    return Weights([BytesSource(safetensors(tensors, dtype))])
+
+
+def traced(a: Small, b: Small, names: Callable[[Small], Tensors] = llama) -> Trace:
+    return trace(weights(names(a)), weights(names(b)))
+
+
+def everywhere(small: Small, change: Callable[[Array], Array]) -> Small:
+    layers = (Layer(change(each.gate), change(each.up), change(each.down), each.norm) for each in small.layers)
+    return Small(change(small.embedding), tuple(layers))
+
+
+def levels(values: Array, bits: int = 4) -> Array:
+    groups = values.reshape(-1, 16 if values.shape[1] % 32 else 32)
+    scale = np.abs(groups).max(axis=1, keepdims=True) / (2 ** (bits - 1) - 1)
+    return (np.round(groups / scale) * scale).astype(np.float32).reshape(values.shape)
+
+
+def sparse(values: Array) -> Array:
+    return np.where(np.abs(values) < np.median(np.abs(values)), 0, values).astype(np.float32)
+
+
+def merged(share: float) -> Small:
+    other = drawn(2, layers=4, neurons=128)
+    rest = iter([other.embedding, *(part for each in other.layers for part in (each.gate, each.up, each.down))])
+    return everywhere(PARENT, lambda values: np.float32(share) * values + np.float32(1 - share) * next(rest))
+
+
+def adapted(small: Small) -> Small:
+    """The gates of all layers changed along two directions."""
+    some = np.random.default_rng(8)
+
+    def off(each: Layer) -> Layer:
+        left, right = some.standard_normal((128, 2)), some.standard_normal((2, 48))
+        return replace(each, gate=(each.gate + 0.2 * left @ right).astype(np.float32))
+
+    return small.with_layers(*map(off, small.layers))
+
+
+OTHER = drawn(4, neurons=128)
+KEPT = np.sort(np.random.default_rng(3).permutation(128)[:80])
+CHILDREN: Mapping[str, tuple[Small, str, Direction]] = {
+    "fine-tuned": (changed(PARENT, 0.3), "finetune", "a->b"),
+    "adapter": (adapted(PARENT), "adapter", "a->b"),
+    "merged": (merged(0.5), "merge", "a->b"),
+    "mostly another": (merged(0.3), "merge", "a->b"),
+    "pruned": (everywhere(PARENT, sparse), "pruned", "a->b"),
+    "fewer neurons": (picked(PARENT, KEPT), "neurons-pruned", "a->b"),
+    "a layer less": (PARENT.with_layers(*PARENT.layers[:2], PARENT.layers[3]), "layers-dropped", "a->b"),
+    "a layer twice": (PARENT.with_layers(*PARENT.layers[:2], *PARENT.layers[1:]), "layers-duplicated", "a->b"),
+    "other layers": (PARENT.with_layers(*PARENT.layers[:2], *OTHER.layers[:2]), "layers-replaced", "unknown"),
+    "more words": (replace(PARENT, embedding=np.vstack([PARENT.embedding, OTHER.embedding[:9]])), "vocabulary", "a->b"),
+    "other words": (replace(PARENT, embedding=OTHER.embedding), "vocabulary", "unknown"),
+    "permuted": (picked(PARENT, np.random.default_rng(4).permutation(128)), "disguised", "unknown"),
+    "scaled": (scaled(PARENT, 5), "disguised", "unknown"),
+    "rotated": (turned(changed(PARENT, 0.2), rotation(3)), "disguised", "a->b"),
+    "itself": (PARENT, "identical", "unknown"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHILDREN)
+def test_a_child_is_found_with_what_was_done_and_who_came_first(name: str) -> None:
+    child, kind, direction = CHILDREN[name]
+    found = traced(PARENT, child)
+    assert found.verdict == "derived"
+    assert kind in [change.kind for change in found.changes]
+    assert found.direction == direction
+
+
+@pytest.mark.parametrize("name", [name for name in CHILDREN if CHILDREN[name][2] == "a->b"])
+def test_the_other_way_round_the_direction_turns_and_the_change_stays(name: str) -> None:
+    child, kind, _ = CHILDREN[name]
+    found = traced(child, PARENT)
+    assert found.verdict == "derived"
+    assert found.direction == "b->a"
+    assert kind in [change.kind for change in found.changes]
+
+
+@pytest.mark.parametrize("dtype", ["F16", "BF16"])
+def test_a_cast_is_the_child(dtype: str) -> None:
+    found = trace(weights(llama(PARENT)), weights(llama(PARENT), dtype))
+    assert [change.kind for change in found.changes] == ["cast"]
+    assert found.direction == "a->b"
+
+
+def test_a_quantised_one_is_the_child() -> None:
+    wide = drawn(1, layers=3, width=64, neurons=96)
+    found = traced(wide, everywhere(wide, levels))
+    assert [change.kind for change in found.changes] == ["quantised"]
+    assert found.direction == "a->b"
+
+
+def test_siblings_come_from_a_third() -> None:
+    found = traced(changed(PARENT, 0.3, seed=1), changed(PARENT, 0.3, seed=2))
+    assert found.verdict == "derived"
+    assert found.direction == "siblings"
+
+
+def test_a_common_start_is_not_a_common_training() -> None:
+    """What was learned is a few strong directions, which are each model's own."""
+
+    def trained(seed: int) -> Small:
+        some = np.random.default_rng(seed)
+
+        def learned(values: Array) -> Array:
+            left, right = (some.standard_normal((size, 6)) for size in values.shape)
+            return (values + 0.5 * left @ right.T).astype(np.float32)
+
+        return everywhere(PARENT, learned)
+
+    found = traced(trained(1), trained(2))
+    assert found.verdict == "shared-start"
+    assert found.log10_p is not None
+    assert found.log10_p < -50
+    assert found.direction == "unknown"
+    assert found.changes == ()
+
+
+@pytest.mark.parametrize("seed", range(2, 8))
+def test_strangers_are_not_accused(seed: int) -> None:
+    found = traced(PARENT, drawn(seed, layers=4, neurons=128))
+    assert found.verdict == "none"
+    assert found.p_conformal is not None
+    assert found.p_conformal > 0.01
+    assert found.links == ()
+    assert set(words.NOT_SEEN) < set(found.limits)
+
+
+def test_every_verdict_has_limits_and_words() -> None:
+    verdicts: tuple[Verdict, ...] = ("derived", "shared-start", "review", "none")
+    assert set(words.VERDICTS) == set(verdicts)
+    for verdict in verdicts:
+        assert list(words.of(verdict, "a->b"))
+
+
+def test_other_names_of_the_same_model() -> None:
+    """As it is in a GGUF file."""
+    names = {
+        "model.embed_tokens.weight": "token_embd.weight",
+        "model.layers.": "blk.",
+        "mlp.gate_proj": "ffn_gate",
+        "mlp.up_proj": "ffn_up",
+        "mlp.down_proj": "ffn_down",
+        "post_attention_layernorm": "ffn_norm",
+    }
+
+    def renamed(name: str) -> str:
+        for old, new in names.items():
+            name = name.replace(old, new)
+        return name
+
+    other = {renamed(name): values for name, values in llama(changed(PARENT, 0.1)).items()}
+    found = trace(weights(llama(PARENT)), weights(other))
+    assert found.verdict == "derived"
+    assert found.direction == "a->b"
+    assert found.architectures == ("LLaMA", "GGUF")
+
+
+def test_a_mixture_of_copies_is_the_child() -> None:
+    tensors: dict[str, Array] = {"model.embed_tokens.weight": PARENT.embedding}
+    for number, layer in enumerate(PARENT.layers):
+        name = f"model.layers.{number}"
+        tensors[f"{name}.post_attention_layernorm.weight"] = layer.norm
+        for expert in range(3):
+            some = changed(PARENT, 0.1, seed=expert).layers[number]
+            at = f"{name}.block_sparse_moe.experts.{expert}"
+            tensors |= {f"{at}.w1.weight": some.gate, f"{at}.w3.weight": some.up, f"{at}.w2.weight": some.down.T}
+    found = trace(weights(llama(PARENT)), weights(tensors))
+    assert found.verdict == "derived"
+    assert found.direction == "a->b"
+    assert "experts" in [change.kind for change in found.changes]
+    assert {(link.a.layer, link.b.layer) for link in found.links} == {(number, number) for number in range(4)}
+
+
+def unknown(small: Small) -> Tensors:
+    return {
+        f"net.{number}.{part}": getattr(each, part)
+        for number, each in enumerate(small.layers)
+        for part in ("gate", "up")
+    }
+
+
+def test_an_unknown_architecture_gets_what_needs_no_knowledge() -> None:
+    found = traced(PARENT, changed(PARENT, 0.3), unknown)
+    assert found.verdict == "derived"
+    assert found.direction == "a->b"
+    assert found.architectures == (None, None)
+    assert found.score is None
+    assert words.UNKNOWN in found.limits
+    stranger = traced(PARENT, drawn(2, layers=4, neurons=128), unknown)
+    assert stranger.verdict == "none"
+    assert words.UNKNOWN in stranger.limits
+
+
+def test_what_cannot_be_compared_says_so() -> None:
+    assert words.OTHER_WIDTH in traced(PARENT, drawn(1, width=32)).limits
+    found = trace(weights({"a": np.ones((3, 4), np.float32)}), weights(llama(PARENT)))
+    assert found.verdict == "none"
+    assert found.log10_p is None
+    assert words.NOTHING_SHARED in found.limits
+
+
+def test_models_without_gates() -> None:
+    found = traced(PARENT, changed(PARENT, 0.3), gpt2)
+    assert found.verdict == "derived"
+    assert found.direction == "a->b"
+
+
+def test_wide_models_in_fewer_coordinates() -> None:
+    parent = drawn(1, layers=3, neurons=160, width=1100, vocabulary=700)
+    plain = parent.with_layers(*(replace(each, norm=np.ones_like(each.norm)) for each in parent.layers))
+    order = np.random.default_rng(2).permutation(160)
+    places = np.eye(1100, dtype=np.float32)[np.random.default_rng(3).permutation(1100)]
+    for child in (changed(plain, 0.3), picked(changed(plain, 0.3), order), turned(picked(plain, order), places)):
+        found = traced(plain, child)
+        assert found.verdict == "derived"
+        assert found.score is not None
+        assert found.score > 0.9
+    assert traced(plain, drawn(5, layers=3, neurons=160, width=1100, vocabulary=700)).verdict == "none"
+
+
+def test_a_conformal_p_counts_the_score_itself() -> None:
+    p, size = conformal(1.0, is_gated=True)
+    assert p == 1 / (size + 1)
+    assert conformal(-1.0, is_gated=False)[0] == 1
