@@ -5,6 +5,7 @@ All words of the pages are in the templates, in ``_()`` and ``ngettext()``; that
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from importlib.resources import files
 from typing import Final
@@ -84,6 +85,7 @@ def trace_report(found: Trace, a: str, b: str) -> str:
         a, b: what the two are called.
     """
     style = files("tukar.gallery").joinpath("static", "style.css").read_text(encoding="utf-8")
+    style = re.sub(r"url\([^)]*\)", "none", style)
     verdict, _, explained = VERDICTS[found.verdict].partition(": ")
     return _render(
         "trace.html",

@@ -16,6 +16,9 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 """Of numpy."""
 
 
+_LARGEST: Final = np.float32(1e15)  # of an element: more than any weight is
+
+
 def as_floats(dtype: str, data: Buffer, shape: Sequence[int]) -> Array:
     """The elements, in the tensor's shape; what is no float16 or bfloat16 loses what a float32 cannot hold.
 
@@ -26,6 +29,13 @@ def as_floats(dtype: str, data: Buffer, shape: Sequence[int]) -> Array:
     if read is not None:
         return read(data).reshape(shape)
     return _dequantised(dtype, data, shape)
+
+
+def finite(values: Array) -> Array:
+    """The same, with 0 for what is no number, and for what would be none once it is squared."""
+    if not values.size or (values.max() < _LARGEST and values.min() > -_LARGEST):
+        return values
+    return np.where(np.abs(values) < _LARGEST, values, np.float32(0))
 
 
 def _bf16(data: Buffer) -> Array:

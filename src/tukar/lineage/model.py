@@ -23,7 +23,6 @@ TOKENS: Final = 8192
 
 _AT_ONCE: Final = 16 << 20  # elements of a matrix that are held
 _BLOCKS: Final = 128  # that are compared: every one is held against every other
-_LARGEST: Final = np.float32(1e15)  # of an element: more than any weight is
 _EXPERTS: Final = 1024  # of a layer, more than any published model has
 
 
@@ -165,7 +164,7 @@ class Model:
 
     def norm(self, block: Block) -> Array:
         """The scales of the norm that a block's neurons read."""
-        return _finite(self.weights.read(self._name(block, block.mlp.norm))) + np.float32(self.architecture.offset)
+        return self.weights.read(self._name(block, block.mlp.norm)) + np.float32(self.architecture.offset)
 
     def names(self, block: Block) -> list[str]:
         """The tensors that a block is in."""
@@ -195,20 +194,20 @@ class Model:
     def _rows(self, block: Block, part: str, start: int, stop: int) -> Array:
         name = self._name(block, part)
         if self.architecture.is_transposed:
-            return _finite(self.weights.read(name)[:, start:stop].T)
+            return self.weights.read(name)[:, start:stop].T
         if self._is_stacked(block):
-            return _finite(self.weights.read(name, block.expert, block.expert + 1)[0, start:stop])
-        return _finite(self.weights.read(name, start, stop))
+            return self.weights.read(name, block.expert, block.expert + 1)[0, start:stop]
+        return self.weights.read(name, start, stop)
 
     def _columns(self, block: Block, part: str, stop: int) -> Array:
         name = self._name(block, part)
         if self.architecture.is_transposed:
-            return _finite(self.weights.read(name, 0, stop))
+            return self.weights.read(name, 0, stop)
         if self._is_stacked(block):
-            return _finite(self.weights.read(name, block.expert, block.expert + 1)[0, :, :stop].T)
+            return self.weights.read(name, block.expert, block.expert + 1)[0, :, :stop].T
         step = max(_AT_ONCE // self.count(block), 1)
         pieces = [self.weights.read(name, at, at + step, stop) for at in range(0, self.width, step)]
-        return _finite(np.concatenate(pieces).T)
+        return np.concatenate(pieces).T
 
     @cached_property
     def embedding(self) -> str | None:
@@ -222,7 +221,7 @@ class Model:
         """The first tokens of the vocabulary by width, without their mean, each of length 1; None if there are none."""
         if self.embedding is None:
             return None
-        rows = _finite(self.weights.read(self.embedding, 0, most))
+        rows = self.weights.read(self.embedding, 0, most)
         return unit(rows - rows.mean(axis=0))
 
 
@@ -249,12 +248,4 @@ def polar(values: Array) -> Array:
     """The matrix with orthogonal rows (or columns) nearest to this one: its polar factor (P. Schönemann, 1966)."""
     left, _, right = np.linalg.svd(values, full_matrices=False)
     made: Array = left @ right
-    return made
-
-
-def _finite(values: Array) -> Array:
-    """A copy with 0 for what is no number, and for what would be none once it is squared."""
-    made: Array = np.array(values, np.float32)
-    if made.size and not (made.max() < _LARGEST and made.min() > -_LARGEST):
-        made[~(np.abs(made) < _LARGEST)] = 0
     return made

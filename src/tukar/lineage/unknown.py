@@ -38,8 +38,8 @@ def axes(a: Weights, b: Weights) -> Agreement | None:
 def _along(weights: Weights, name: str, width: int) -> Array:
     """Some rows by width, whichever way the matrix lies."""
     if weights.shape(name)[1] == width:
-        return np.nan_to_num(weights.read(name, 0, _ROWS))
-    return np.nan_to_num(weights.read(name, columns=_ROWS).T)
+        return weights.read(name, 0, _ROWS)
+    return weights.read(name, columns=_ROWS).T
 
 
 def _centred(rows: Array) -> Array:

@@ -7,7 +7,7 @@ from typing import Final
 
 from tukar.errors import Invalid
 from tukar.formats import open_file
-from tukar.lineage.floats import Array, as_floats
+from tukar.lineage.floats import Array, as_floats, finite
 from tukar.types import ByteSource, TensorInfo
 
 _FEW: Final = 4  # times as many columns as are wanted make it worth to read them row by row
@@ -52,9 +52,12 @@ class Weights:
     def read(self, name: str, start: int = 0, stop: int | None = None, columns: int | None = None) -> Array:
         """The elements from ``start`` to ``stop`` along the first axis, as 32-bit floats.
 
-        A scalar is read whole; of a matrix, the first ``columns`` of each row, if that is given. Unsupported if their
-        type cannot be read as numbers.
+        A scalar is read whole; of a matrix, the first ``columns`` of each row, if that is given. What is no number, or
+        far too large for a weight, is 0. Unsupported if their type cannot be read as numbers.
         """
+        return finite(self._read(name, start, stop, columns))
+
+    def _read(self, name: str, start: int, stop: int | None, columns: int | None) -> Array:
         file, info = self._found[name]
         if not info.shape:
             return as_floats(info.dtype, file.read(info.start, info.stop), ())
@@ -63,7 +66,7 @@ class Weights:
         first, last = info.start + start * one, info.start + stop * one
         if columns is not None and columns < info.shape[1]:
             if one % info.shape[1] or columns * _FEW > info.shape[1]:
-                return self.read(name, start, stop)[:, :columns]
+                return self._read(name, start, stop, None)[:, :columns]
             part = one // info.shape[1] * columns
             data = b"".join(file.read(at, at + part) for at in range(first, last, one))
             return as_floats(info.dtype, data, (stop - start, columns))
