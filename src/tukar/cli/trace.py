@@ -112,7 +112,7 @@ def _listed(one: str, found: _Found, failed: _Failed) -> Iterator[str | Table]:
     others = [pair for pair in found if pair[1].verdict == "none"]
     shown = related + others[:_SHOWN]
     if shown:
-        headings = ("model", "verdict", ">exact p", ">neurons found", "which came first", "what was done")
+        headings = ("model", "verdict", ">exact p", ">neurons alike", "which came first", "what was done")
         yield Table(headings, [_row(name, each) for name, each in shown])
     if len(others) > _SHOWN:
         yield f"and {counted(len(others) - _SHOWN, 'model')} more without any relation found"

@@ -47,7 +47,8 @@ def lines(found: Trace, a: str, b: str) -> Iterator[str | Table]:
     yield Table(("", ""), list(_facts(found)))
     if found.links:
         yield ""
-        yield Table(("layer of A", "layer of B", "neurons found", ">"), list(_picture(found)))
+        counted = "neurons in the same order" if found.is_in_order else "neurons alike"
+        yield Table(("layer of A", "layer of B", counted, ">"), list(_picture(found)))
     yield ""
     yield "What to keep in mind:"
     yield from (f"  - {text}" for text in found.limits)
@@ -62,7 +63,7 @@ def _described(architecture: str | None, layers: int | None) -> str:
 def _facts(found: Trace) -> Iterator[tuple[str, str]]:
     yield "order of neurons and axes", exact(found.log10_p)
     if found.score is not None:
-        yield "neurons found, whatever their order", f"{found.score:.1%}"
+        yield "neurons alike, whatever their order", f"{found.score:.1%}"
         yield "independent models with as many", conformal(found)
     if found.verdict in ("derived", "review"):
         yield "which came first", DIRECTIONS[found.direction]

@@ -52,7 +52,9 @@ class Trace:
         direction: who came first.
         reasons: what speaks for a direction.
         changes: what the child has undergone, if it is one; from A to B where the direction is unknown.
-        links: the blocks of A that were found in B, and how much of them.
+        links: the blocks of A that were found in B, and how much of them: of neurons in the same order if that told it,
+            else of those that two vectors find alike.
+        is_in_order: which of the two.
         layers: how many A and B have; None where that is not known.
         architectures: of A and B, as the table calls them; None for what is not in it.
         limits: what the tests could not see, in words.
@@ -67,6 +69,7 @@ class Trace:
     reasons: tuple[Reason, ...] = ()
     changes: tuple[Change, ...] = ()
     links: tuple[Link, ...] = ()
+    is_in_order: bool = False
     layers: tuple[int, int] | None = None
     architectures: tuple[str | None, str | None] = (None, None)
     limits: tuple[str, ...] = ()
@@ -132,6 +135,7 @@ def _of_known(a: Model, b: Model) -> Trace:
         tuple(reasons),
         tuple(told),
         links.all,
+        links.in_order,
         layers,
         names,
         (*words.of(verdict, towards), *words.ALWAYS),
