@@ -2,6 +2,9 @@
 
 python -m benchmarks.lineage zoo      trains what is missing, in an environment of requirements/families.txt
 python -m benchmarks.lineage pairs    holds models against each other, in the hub's environment
+python -m benchmarks.lineage real     the same for published models, which `make families` fine-tunes
+python -m benchmarks.lineage nulls    looks whether exact p are valid, in the same
+python -m benchmarks.lineage report   writes docs/design/lineage.md, its picture and the null of the conformal p
 """
 
 from __future__ import annotations
@@ -12,8 +15,9 @@ import multiprocessing
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.families import text
 from benchmarks.families.__main__ import INSTRUCTIONS
@@ -22,13 +26,19 @@ from benchmarks.lineage import zoo
 CHILDREN: Final = 7000
 """Pairs of strangers' children, of each architecture."""
 
+FAMILIES: Final = Path(".bench/families")
+"""Where `make families` puts them."""
+
+NULLS: Final = 10_000
+"""Relabelled pairs."""
+
 
 def main() -> int:
     """Do what is asked for."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.lineage", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["zoo", "pairs"])
+    parser.add_argument("what", choices=["zoo", "pairs", "real", "nulls", "report"])
     parser.add_argument("--out", type=Path, default=Path(".bench/zoo"), help="default: .bench/zoo")
     parser.add_argument("--families", type=int, default=zoo.TUNING + zoo.TESTING, help="of each architecture")
     parser.add_argument("--tuning", action="store_true", help="pairs of those families that tests may be tuned on")
@@ -39,7 +49,7 @@ def main() -> int:
         "--workers", type=int, default=os.cpu_count(), help="processes (default: as many as processors)"
     )
     options = parser.parse_args()
-    return _zoo(options) if options.what == "zoo" else _pairs(options)
+    return {"zoo": _zoo, "pairs": _pairs, "real": _real, "nulls": _nulls, "report": _report}[options.what](options)
 
 
 def _zoo(options: argparse.Namespace) -> int:
@@ -52,6 +62,10 @@ def _zoo(options: argparse.Namespace) -> int:
     with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
         for done, name in enumerate(pool.imap_unordered(made, wanted), 1):
             print(f"{time.monotonic() - began:6.0f} s  {done} of {len(wanted)}: {name}", flush=True)
+    from benchmarks.lineage import scratch
+
+    for name in scratch.FAMILIES:
+        print(f"{time.monotonic() - began:6.0f} s  {scratch.made((name, options.out))}", flush=True)
     return 0
 
 
@@ -66,12 +80,38 @@ def _pairs(options: argparse.Namespace) -> int:
         wanted += [*pairs.strangers(name, numbers), *pairs.twins(name, numbers)]
         wanted += pairs.strange_children(name, numbers, options.children)
     path = options.out / ("tuning.jsonl" if options.tuning else "testing.jsonl")
+    return _kept(measure.measured(options.out, wanted, options.workers), len(wanted), path)
+
+
+def _nulls(options: argparse.Namespace) -> int:
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    from benchmarks.lineage import nulls
+
+    return _kept(nulls.measured(options.out, NULLS, options.workers), NULLS, options.out / "nulls.jsonl")
+
+
+def _real(options: argparse.Namespace) -> int:
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    from benchmarks.lineage import real
+
+    return _kept(real.measured(FAMILIES, options.out), len(list(real.pairs())), options.out / "real.jsonl")
+
+
+def _report(options: argparse.Namespace) -> int:
+    from benchmarks.lineage import report
+
+    report.publish(options.out)
+    return 0
+
+
+def _kept(results: Iterable[dict[str, Any]], count: int, path: Path) -> int:
+    """Written as they come, a line each."""
     began = time.monotonic()
     with path.with_suffix(".part").open("w") as file:
-        for done, result in enumerate(measure.measured(options.out, wanted, options.workers), 1):
+        for done, result in enumerate(results, 1):
             file.write(json.dumps(result) + "\n")
             if done % 100 == 0:
-                print(f"{time.monotonic() - began:6.0f} s  {done} of {len(wanted)}", flush=True)
+                print(f"{time.monotonic() - began:6.0f} s  {done} of {count}", flush=True)
     path.with_suffix(".part").replace(path)
     print(f"written: {path}")
     return 0

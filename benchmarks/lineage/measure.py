@@ -15,7 +15,7 @@ from benchmarks.lineage.net import Net, written
 from benchmarks.lineage.pairs import Pair, net
 from tukar.lineage.floats import Array
 from tukar.lineage.model import Model, opened
-from tukar.lineage.trace import trace
+from tukar.lineage.trace import Trace, trace
 from tukar.lineage.weights import Weights
 from tukar.objects.sources import BytesSource
 from tukar.testing.models import safetensors_header
@@ -42,7 +42,11 @@ def _measured(given: tuple[Path, Pair]) -> Result:
 
 def tested(a: Net, b: Net) -> Result:
     """What the tests say of two models."""
-    found = trace(model(a).weights, model(b).weights)
+    return described(trace(as_weights(a), as_weights(b)))
+
+
+def described(found: Trace) -> Result:
+    """A trace, as far as it is counted."""
     return {
         "verdict": found.verdict,
         "log10_p": None if found.log10_p is None else round(found.log10_p, 2),
@@ -54,10 +58,15 @@ def tested(a: Net, b: Net) -> Result:
 
 def model(made: Net) -> Model:
     """As it is read from a file."""
-    tensors = {name: np.ascontiguousarray(values, np.float32) for name, values in written(made).items()}
-    found = opened(Weights([BytesSource(file(tensors))]))
+    found = opened(as_weights(made))
     assert found is not None
     return found
+
+
+def as_weights(made: Net) -> Weights:
+    """The same before it is recognised."""
+    tensors = {name: np.ascontiguousarray(values, np.float32) for name, values in written(made).items()}
+    return Weights([BytesSource(file(tensors))])
 
 
 def file(tensors: dict[str, Array]) -> bytes:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from tests.lineage.made import Small, changed, drawn, llama, picked, safetensors
 
 from .files import write

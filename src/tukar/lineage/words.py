@@ -14,8 +14,8 @@ VERDICTS: Final[Mapping[Verdict, str]] = {
     "none": "no relation found",
 }
 DIRECTIONS: Final[Mapping[Direction, str]] = {
-    "a->b": "B comes from A",
-    "b->a": "A comes from B",
+    "a->b": "B comes from A, or from a model close to A",
+    "b->a": "A comes from B, or from a model close to B",
     "siblings": "both come from a third model",
     "unknown": "cannot be told",
 }
