@@ -4,6 +4,7 @@ python -m benchmarks.lineage zoo      trains what is missing, in an environment 
 python -m benchmarks.lineage pairs    holds models against each other, in the hub's environment
 python -m benchmarks.lineage real     the same for published models, which `make families` fine-tunes
 python -m benchmarks.lineage nulls    looks whether exact p are valid, in the same
+python -m benchmarks.lineage large    memory and time of two models of 7B (it needs 28 GB of disk; --layers for less)
 python -m benchmarks.lineage report   writes docs/design/lineage.md, its picture and the null of the conformal p
 """
 
@@ -38,7 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.lineage", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["zoo", "pairs", "real", "nulls", "report"])
+    parser.add_argument("what", choices=["zoo", "pairs", "real", "nulls", "large", "report"])
     parser.add_argument("--out", type=Path, default=Path(".bench/zoo"), help="default: .bench/zoo")
     parser.add_argument("--families", type=int, default=zoo.TUNING + zoo.TESTING, help="of each architecture")
     parser.add_argument("--tuning", action="store_true", help="pairs of those families that tests may be tuned on")
@@ -48,8 +49,11 @@ def main() -> int:
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count(), help="processes (default: as many as processors)"
     )
+    parser.add_argument("--layers", type=int, default=32, help="of the large models (default 32)")
     options = parser.parse_args()
-    return {"zoo": _zoo, "pairs": _pairs, "real": _real, "nulls": _nulls, "report": _report}[options.what](options)
+    return {"zoo": _zoo, "pairs": _pairs, "real": _real, "nulls": _nulls, "large": _large, "report": _report}[
+        options.what
+    ](options)
 
 
 def _zoo(options: argparse.Namespace) -> int:
@@ -95,6 +99,13 @@ def _real(options: argparse.Namespace) -> int:
     from benchmarks.lineage import real
 
     return _kept(real.measured(FAMILIES, options.out), len(list(real.pairs())), options.out / "real.jsonl")
+
+
+def _large(options: argparse.Namespace) -> int:
+    from benchmarks.lineage import large
+
+    found = large.measured(options.out / "large", options.layers)
+    return _kept(found, len(large.CHILDREN), options.out / "large.jsonl")
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -7,89 +7,89 @@ weights of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
+from benchmarks.memory import Peak
+from benchmarks.processes import TUKAR
 from tukar.lineage.floats import Array
+from tukar.testing.models import llama_shapes, safetensors_header
 
 Kind = Literal["parent", "tuned", "permuted", "stranger"]
 
-CHANGE: Final = 0.3  # of every weight's deviation, by the child
+CHILDREN: Final[tuple[Kind, ...]] = ("tuned", "permuted", "stranger")
+_SIZE: Final = np.float32(0.02)  # the deviation of a weight
+_CHANGE: Final = np.float32(0.3)  # of it, by the child
 _AT_ONCE: Final = 1 << 24  # elements
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Of a LLaMA-style model."""
-
-    width: int = 4096
-    neurons: int = 11008
-    layers: int = 32
-    vocabulary: int = 32000
-
-    def tensors(self) -> dict[str, tuple[int, int]]:
-        """All matrices, outputs by inputs; norms have one row."""
-        found = {"model.embed_tokens.weight": (self.vocabulary, self.width)}
-        for layer in range(self.layers):
-            name = f"model.layers.{layer}"
-            found |= {f"{name}.self_attn.{part}_proj.weight": (self.width, self.width) for part in "qkvo"}
-            found |= {f"{name}.mlp.{part}_proj.weight": (self.neurons, self.width) for part in ("gate", "up")}
-            found[f"{name}.mlp.down_proj.weight"] = (self.width, self.neurons)
-            found |= {f"{name}.{norm}_layernorm.weight": (1, self.width) for norm in ("input", "post_attention")}
-        return found | {"model.norm.weight": (1, self.width), "lm_head.weight": (self.vocabulary, self.width)}
+def measured(folder: Path, layers: int) -> Iterator[dict[str, Any]]:
+    """Each child beside the parent: the verdict, the largest memory in MiB, and seconds, by one thread."""
+    write(folder / "parent", "parent", layers)
+    for kind in CHILDREN:
+        write(folder / kind, kind, layers)
+        began = time.perf_counter()
+        command = [str(TUKAR), "trace", str(folder / "parent"), str(folder / kind), "--json"]
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process, Peak(process.pid) as peak:
+            assert process.stdout is not None
+            found = json.load(process.stdout)
+        seconds = round(time.perf_counter() - began, 1)
+        shutil.rmtree(folder / kind)
+        told = {name: found[name] for name in ("verdict", "log10_p_exact", "score")}
+        yield {"kind": kind, "layers": layers, "mib": round(peak.mib), "seconds": seconds} | told
+    shutil.rmtree(folder)
 
 
-def write(folder: Path, shape: Shape, kind: Kind) -> None:
+def write(folder: Path, kind: Kind, layers: int) -> None:
     """One of them as ``model.safetensors``, in bfloat16."""
     folder.mkdir(parents=True, exist_ok=True)
-    header, at = {}, 0
-    for name, (rows, columns) in shape.tensors().items():
-        size = 2 * rows * columns
-        shown = [columns] if rows == 1 else [rows, columns]
-        header[name] = {"dtype": "BF16", "shape": shown, "data_offsets": [at, at + size]}
-        at += size
-    text = json.dumps(header).encode()
+    shapes = llama_shapes(layers)
     with (folder / "model.safetensors").open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for number, (name, (rows, columns)) in enumerate(shape.tensors().items()):
-            for values in _values(shape, kind, number, name, rows, columns):
+        file.write(safetensors_header(shapes))
+        for number, (name, (_, shape)) in enumerate(shapes.items()):
+            for values in _values(kind, number, name, shape):
                 file.write(((values.view(np.uint32) + 0x8000) >> 16).astype(np.uint16).tobytes())
 
 
-def _values(shape: Shape, kind: Kind, number: int, name: str, rows: int, columns: int) -> Iterator[Array]:
-    if rows == 1:
-        yield np.ones(columns, np.float32)
+def _values(kind: Kind, number: int, name: str, shape: tuple[int, ...]) -> Iterator[Array]:
+    if len(shape) == 1:
+        yield np.ones(shape, np.float32)
         return
-    order = None
-    if kind == "permuted" and ".mlp." in name:
-        order = np.random.default_rng([number // 9, 9]).permutation(shape.neurons)  # a layer's matrices have one
+    rows, columns = shape
     step = max(_AT_ONCE // columns, 1)
+    order = _order(kind, name, max(shape))
     for start in range(0, rows, step):
-        stop = min(start + step, rows)
-        yield _piece(kind, number, name, slice(start, stop), columns, order)
-
-
-def _piece(kind: Kind, number: int, name: str, rows: slice, columns: int, order: Array | None) -> Array:
-    of_down = "down_proj" in name
-    if order is None or of_down:
-        values = _rows(number, range(rows.start, rows.stop), columns, kind == "stranger")
-        if order is not None:
+        wanted: Sequence[int] = range(start, min(start + step, rows))
+        if order is not None and rows == len(order):
+            wanted = order[start : start + step].tolist()
+        values = _rows(number, wanted, columns, is_other=kind == "stranger")
+        if order is not None and columns == len(order):
             values = values[:, order]
-    else:
-        values = np.concatenate([_rows(number, [row], columns, is_other=False) for row in order[rows]])
-    if kind in ("tuned", "permuted"):
-        chance = np.random.default_rng([number, rows.start, 7])
-        values += np.float32(CHANGE * 0.02) * chance.standard_normal(values.shape, dtype=np.float32)
-    return values
+        if kind in ("tuned", "permuted"):
+            chance = np.random.default_rng([number, start, 7])
+            values += _CHANGE * _SIZE * chance.standard_normal(values.shape, dtype=np.float32)
+        yield np.ascontiguousarray(values)
 
 
-def _rows(number: int, rows: range | list[int], columns: int, is_other: bool) -> Array:
+def _order(kind: Kind, name: str, neurons: int) -> Array | None:
+    """Of a layer's neurons; its three matrices have the same."""
+    layer = re.search(r"layers\.(\d+)\.mlp", name)
+    if kind != "permuted" or layer is None:
+        return None
+    return np.random.default_rng([int(layer[1]), 9]).permutation(neurons)
+
+
+def _rows(number: int, rows: Sequence[int], columns: int, *, is_other: bool) -> Array:
     """Rows that are the same whichever others are asked for."""
-    drawn = [
-        np.random.default_rng([number, row, int(is_other)]).standard_normal(columns, dtype=np.float32) for row in rows
-    ]
-    return np.float32(0.02) * np.stack(drawn)
+    chances = (np.random.default_rng([number, row, int(is_other)]) for row in rows)
+    drawn: Array = _SIZE * np.stack([chance.standard_normal(columns, dtype=np.float32) for chance in chances])
+    return drawn

@@ -40,6 +40,8 @@ def publish(folder: Path) -> None:
     nulls, real = _read(folder / "nulls.jsonl"), _read(folder / "real.jsonl")
     parts += [_nulls(nulls)] if nulls else []
     parts += [_real(real)] if real else []
+    large = _read(folder / "large.jsonl")
+    parts += [_large(large)] if large else []
     others = roc.others(folder, "testing")
     parts += [_others(testing, others)] if others else []
     page = PAGE.read_text()
@@ -231,6 +233,15 @@ def _real(real: Sequence[Result]) -> str:
     ]
     head = ["models", "truth", "verdict", "p ≤", "score", "direction", "changes", "seconds"]
     return f"## Published models\n\n{table(head, rows)}"
+
+
+def _large(large: Sequence[Result]) -> str:
+    rows = []
+    for each in large:
+        numbers = (f"{each['log10_p_exact']:.0f}", f"{each['score']:.2f}", f"{each['mib']:,}", f"{each['seconds']:.0f}")
+        rows.append([each["kind"], str(each["layers"]), each["verdict"], *numbers])
+    head = ["beside its parent", "layers", "verdict", "log10 p", "score", "memory, MiB", "seconds, one thread"]
+    return f"## Two models of the shapes of a 7B\n\n{table(head, rows)}"
 
 
 def _others(testing: Sequence[Result], others: Sequence[roc.Judge]) -> str:
