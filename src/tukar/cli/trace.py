@@ -16,7 +16,6 @@ from tukar.errors import TukarError
 from tukar.gallery.pages import trace_report
 from tukar.lineage import trace as tracing
 from tukar.lineage.trace import Trace
-from tukar.lineage.weights import Weights
 
 _ORDER: Final = ("derived", "review", "shared-start", "none")
 _SHOWN: Final = 20  # models without any relation, beyond which they are only counted
@@ -55,12 +54,19 @@ def trace(a: str, b: str | None, html: Path | None, data: Path | None, output: O
     with ExitStack() as until:
         is_here = isinstance(one, Path) and isinstance(other, Path)
         hub = None if is_here else until.enter_context(models(data))
-        first = until.enter_context(weights(one, hub))
         if other is not None:
-            second = until.enter_context(weights(other, hub))
-            _show_pair(tracing.trace(first, second), str(a), str(b), html, output)
+            _show_pair(_pair(one, other, hub, output), a, str(b), html, output)
         elif hub is not None:
-            _show_all(one, first, hub, output)
+            _show_all(one, hub, output)
+
+
+def _pair(one: Path | Named, other: Path | Named, hub: Models | None, output: Output) -> Trace:
+    with (
+        output.meter("Trace: read") as meter,
+        weights(one, hub, meter.advance) as first,
+        weights(other, hub, meter.advance) as second,
+    ):
+        return tracing.trace(first, second)
 
 
 def _show_pair(found: Trace, a: str, b: str, html: Path | None, output: Output) -> None:
@@ -70,9 +76,9 @@ def _show_pair(found: Trace, a: str, b: str, html: Path | None, output: Output) 
     output.show(trace_view.value(found, a, b), *trace_view.lines(found, a, b))
 
 
-def _show_all(one: Path | Named, first: Weights, hub: Models, output: Output) -> None:
+def _show_all(one: Path | Named, hub: Models, output: Output) -> None:
     known = [id_ for id_ in hub.ids() if not isinstance(one, Named) or id_ != str(one.repo)]
-    found, failed = _compared(first, known, hub, output)
+    found, failed = _compared(one, known, hub, output)
     found.sort(key=lambda pair: _rank(pair[1]))
     value: dict[str, Any] = {
         "a": str(one),
@@ -86,14 +92,14 @@ _Found = list[tuple[str, Trace]]
 _Failed = list[tuple[str, TukarError]]
 
 
-def _compared(first: Weights, known: Sequence[str], hub: Models, output: Output) -> tuple[_Found, _Failed]:
+def _compared(one: Path | Named, known: Sequence[str], hub: Models, output: Output) -> tuple[_Found, _Failed]:
     found: _Found = []
     failed: _Failed = []
-    with output.meter("Trace") as meter:
+    with output.meter("Trace") as meter, weights(one, hub, meter.advance) as first:
         for number, name in enumerate(known, 1):
             meter.label(f"Trace: {number} of {len(known)}, {name}")
             try:
-                with weights(Named.parse(name), hub) as second:
+                with weights(Named.parse(name), hub, meter.advance) as second:
                     found.append((name, tracing.trace(first, second)))
             except TukarError as error:  # one that cannot be read says nothing of the others
                 failed.append((name, error))

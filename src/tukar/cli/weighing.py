@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from tukar.cli import options
 from tukar.cli.administration import Administration, administration
+from tukar.cli.output import Advance
 from tukar.errors import Invalid, NotFound
 from tukar.exchange import tree
 from tukar.exchange.endpoint import Endpoint
@@ -148,13 +149,34 @@ def local(path: Path, until: ExitStack) -> Sequence[ByteSource]:
     return [until.enter_context(FileSource(path / name)) for name in weight_files(sizes, str(path))]
 
 
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A ``ByteSource`` that tells how much is read of it."""
+
+    source: ByteSource
+    on_read: Advance
+
+    @property
+    def size(self) -> int:
+        return self.source.size
+
+    def read(self, start: int, stop: int) -> bytes:
+        self.on_read(stop - start)
+        return self.source.read(start, stop)
+
+
 @contextmanager
-def weights(named: Named | Path, hub: Models | None) -> Iterator[Weights]:
-    """A model's weights, while it is open. A hub is needed only for what it has."""
+def weights(named: Named | Path, hub: Models | None, on_read: Advance) -> Iterator[Weights]:
+    """A model's weights, while it is open. A hub is needed only for what it has.
+
+    Args:
+        on_read: called with the number of bytes, whenever some are read.
+    """
     with ExitStack() as until:
         if isinstance(named, Path):
-            yield Weights(local(named, until))
+            sources = local(named, until)
+        elif hub is not None:
+            sources = hub.sources(named, until)
         else:
-            if hub is None:
-                raise TypeError("a model of a hub needs one")
-            yield Weights(hub.sources(named, until))
+            raise TypeError("a model of a hub needs one")
+        yield Weights(_Watched(source, on_read) for source in sources)

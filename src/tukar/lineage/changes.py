@@ -34,8 +34,7 @@ def changes(fits: Sequence[Fit], usable: Sequence[Fit], a: Grain, b: Grain, foun
 
 def turned(fits: Sequence[Fit], found: Structure) -> tuple[list[Fit], Structure]:
     """The same from B to A."""
-    swapped = [replace(fit, onto_b=fit.onto_a, onto_a=fit.onto_b, parent=1 - fit.parent) for fit in fits]
-    return swapped, replace(
+    return [_turned(fit) for fit in fits], replace(
         found,
         layers=found.layers[::-1],
         missing=found.missing[::-1],
@@ -44,6 +43,12 @@ def turned(fits: Sequence[Fit], found: Structure) -> tuple[list[Fit], Structure]
         neurons=found.neurons[::-1],
         rows=None if found.rows is None else found.rows[::-1],
     )
+
+
+def _turned(fit: Fit) -> Fit:
+    """|B - A| / |A| becomes |B - A| / |B|, by <A,B> / |A|² and <A,B> / |B|²."""
+    scale = (fit.onto_a / fit.onto_b) ** 0.5 if fit.cosine > 0 else 1.0
+    return replace(fit, onto_b=fit.onto_a, onto_a=fit.onto_b, parent=1 - fit.parent, change=fit.change * scale)
 
 
 def is_forward(direction: Direction) -> bool:
