@@ -19,9 +19,7 @@ _PARENT: Final = 0.25  # of lambda: up to here A is the parent, from 1 - this on
 _SIBLINGS: Final = 0.4  # from here to 1 - this neither is
 _MERGED: Final = 0.85  # of what is left of A in B, at most, for B to be a merge
 _UNIFORM: Final = 0.08  # how far apart shares of a merge are, from matrix to matrix
-_ROUNDING: Final = (
-    0.21  # |B - A| / |A| of numbers rounded to mantissas without any bits, by the root of the mean square
-)
+_ROUNDING: Final = 0.21  # |B - A| / |A| of what is rounded to mantissas of 0 bits; half of that for each bit
 _FEWER_BITS: Final = 2  # of a mantissa
 
 

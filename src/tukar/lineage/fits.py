@@ -18,7 +18,7 @@ import numpy as np
 from tukar.lineage import exact
 from tukar.lineage.floats import Array
 from tukar.lineage.frames import Frame
-from tukar.lineage.links import Links
+from tukar.lineage.links import Link, Links
 from tukar.lineage.model import Block, Model, Neurons
 from tukar.lineage.order import NEURONS, likeness
 from tukar.lineage.weights import Weights
@@ -148,9 +148,9 @@ def alike(found: Sequence[Fit]) -> list[Fit]:
 
 def corresponding(a: Model, b: Model, links: Links) -> Iterator[Pair]:
     """The matrices that correspond: neurons of blocks that are linked, and what has the same name and layer."""
-    frame = links.frame
+    frame = links.frame.plain
     for link in links.all:
-        yield from _neurons(a, b, link.a, link.b, frame)
+        yield from _neurons(a, b, link, links.frame)
     if a.embedding is not None and b.embedding is not None:
         rows = min(a.weights.shape(a.embedding)[0], b.weights.shape(b.embedding)[0], _ROWS)
         left, right = a.weights.read(a.embedding, 0, rows), b.weights.read(b.embedding, 0, rows)
@@ -164,8 +164,8 @@ def _turned(rows: Array, by: Array | None) -> Array:
     return rows if by is None else rows @ by
 
 
-def _neurons(a: Model, b: Model, one: Block, other: Block, frame: Frame) -> Iterator[Pair]:
-    alike = likeness(frame.of_a(a, one, NEURONS), frame.of_b(b, other, NEURONS))
+def _neurons(a: Model, b: Model, link: Link, frame: Frame) -> Iterator[Pair]:
+    alike = likeness(frame.of_a(a, link.a, NEURONS), frame.of_b(b, link.b, NEURONS))
     pairs = exact.mutual(alike)
     if alike.shape[0] == alike.shape[1] and exact.fixed(pairs, alike.shape[1]) < _SAME_PLACE:
         pairs = [(place, place) for place in range(len(alike))]
@@ -175,11 +175,11 @@ def _neurons(a: Model, b: Model, one: Block, other: Block, frame: Frame) -> Iter
     if not pairs:
         return
     places = np.array(pairs[:_ROWS])
-    left = _vectors(a, one, frame.a, places[:, 0])
-    right = _vectors(b, other, frame.b, places[:, 1])
+    left = _vectors(a, link.a, frame.plain.a, places[:, 0])
+    right = _vectors(b, link.b, frame.plain.b, places[:, 1])
     for kind, of_a, of_b in zip(NEURONS_OF, left.all(), right.all(), strict=True):
         if of_a is not None and of_b is not None:
-            yield Pair(f"{one.layer}{kind}", of_a, of_b)
+            yield Pair(f"{link.a.layer}{kind}", of_a, of_b)
 
 
 def _vectors(model: Model, block: Block, axes: Array | None, places: Array) -> Neurons:

@@ -51,6 +51,12 @@ class Frame:
         return self.name == "vocabulary" and self.a is not None and self.a.shape[0] != self.a.shape[1]
 
     @property
+    def plain(self) -> Frame:
+        """The same with all coordinates, where they are the files' own."""
+        is_sketch = self.name == "files" and self.a is not None and self.a.shape[0] != self.a.shape[1]
+        return Frame("files") if is_sketch else self
+
+    @property
     def reversed(self) -> Frame:
         """For the same models the other way round."""
         return Frame(self.name, self.b, self.a)

@@ -12,11 +12,12 @@ import numpy as np
 from tukar.lineage import exact
 from tukar.lineage.fits import Fit
 from tukar.lineage.floats import Array
+from tukar.lineage.frames import Frame
 from tukar.lineage.links import Link, Links
 from tukar.lineage.model import Model
 from tukar.lineage.order import NEURONS, SURE, likeness
 
-Order = Literal["same", "permuted", "turned"]
+Standing = Literal["same", "permuted", "turned"]
 
 _ONE: Final = 0.9  # of a rotation's rows, and of the elements in them, for it to be a permutation
 UNEVEN: Final = 0.2
@@ -57,8 +58,8 @@ class Structure:
     neurons: tuple[float, float]
     rows: tuple[int, int] | None
     is_other_vocabulary: bool
-    neuron_order: Order
-    axes: Order
+    neuron_order: Standing
+    axes: Standing
     is_scaled: bool
     is_mixed: bool
 
@@ -73,6 +74,7 @@ def structure(a: Model, b: Model, links: Links, fits: Sequence[Fit]) -> Structur
     if a.embedding is not None and b.embedding is not None:
         rows = a.weights.shape(a.embedding)[0], b.weights.shape(b.embedding)[0]
     strongest = max(links.all, key=lambda link: link.agreed)
+    axes = _axes(links.frame.plain)
     return Structure(
         layers=(a.layers, b.layers),
         missing=missing,
@@ -85,8 +87,8 @@ def structure(a: Model, b: Model, links: Links, fits: Sequence[Fit]) -> Structur
         rows=rows,
         is_other_vocabulary=_is_replaced(a.embedding, fits),
         neuron_order="same" if links.in_order or _is_in_order(a, b, strongest, links) else "permuted",
-        axes=_axes(links),
-        is_scaled=_axes(links) == "same" and _is_scaled(a, b, strongest, fits),
+        axes=axes,
+        is_scaled=axes == "same" and _is_scaled(a, b, strongest, fits),
         is_mixed=_is_mixed(fits),
     )
 
@@ -107,11 +109,11 @@ def _is_in_order(a: Model, b: Model, link: Link, links: Links) -> bool:
     return min(exact.fixed(pairs, alike.shape[1]), exact.ordered(pairs)) <= SURE
 
 
-def _axes(links: Links) -> Order:
-    rotation = links.frame.b if links.frame.a is None else links.frame.a
-    if rotation is None or (links.frame.name == "files" and rotation.shape[0] != rotation.shape[1]):
+def _axes(frame: Frame) -> Standing:
+    rotation = frame.b if frame.a is None else frame.a
+    if rotation is None:
         return "same"
-    if rotation.shape[0] != rotation.shape[1]:
+    if frame.is_partial:
         return "turned"
     largest = np.abs(rotation)
     if float((largest.max(axis=1) > _ONE).mean()) < _ONE:
