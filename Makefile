@@ -9,6 +9,7 @@ BIN     := $(VENV)/bin
 DEMO    := .venvs/demo
 TRAINING := .venvs/families
 PEERS   := .venvs/bench-storage
+TRACERS := .venvs/lineage-peers
 # Where families are trained; PyPI's torch is a CUDA build on some systems. Empty: PyPI alone.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 SOURCES := src tests benchmarks examples
@@ -112,13 +113,22 @@ $(TRAINING)/.stamp: requirements/families.txt | $(BIN)/python
 	@$(TRAINING)/bin/python $(PIP_INSTALL) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r $<
 	@touch $@
 
-# The hub's packages and the peers. Tukar comes from this tree, and torch, for the one that wants it, from beside.
+# The hub's packages and the peers. Tukar comes from this tree, and torch, for those that want it, from beside.
 $(PEERS)/.stamp: requirements/hub.txt requirements/bench-storage.txt $(TRAINING)/.stamp | $(BIN)/python
 	@echo "· installing what Tukar's storage is compared with into $(PEERS) (requirements/bench-storage.txt)"
-	@rm -rf $(PEERS)
-	@$(PYTHON) -m venv $(PEERS)
-	@$(PEERS)/bin/python $(PIP_INSTALL) -r requirements/hub.txt -r requirements/bench-storage.txt
-	@packages='import sysconfig; print(sysconfig.get_path("purelib"))'; \
-	    printf '%s\n' "$(CURDIR)/src" "$$($(TRAINING)/bin/python -c "$$packages")" \
-	    > "$$($(PEERS)/bin/python -c "$$packages")/beside.pth"
+	@$(call beside,$(PEERS),-r requirements/bench-storage.txt)
 	@touch $@
+
+$(TRACERS)/.stamp: requirements/hub.txt requirements/lineage-peers.txt $(TRAINING)/.stamp | $(BIN)/python
+	@echo "· installing what Tukar's tests of descent are compared with into $(TRACERS) (requirements/lineage-peers.txt)"
+	@$(call beside,$(TRACERS),--ignore-requires-python -r requirements/lineage-peers.txt)
+	@touch $@
+
+define beside
+rm -rf $(1); \
+$(PYTHON) -m venv $(1) && \
+$(1)/bin/python $(PIP_INSTALL) -r requirements/hub.txt $(2) && \
+packages='import sysconfig; print(sysconfig.get_path("purelib"))' && \
+printf '%s\n' "$(CURDIR)/src" "$$($(TRAINING)/bin/python -c "$$packages")" \
+    > "$$($(1)/bin/python -c "$$packages")/beside.pth"
+endef

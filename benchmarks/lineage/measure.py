@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,17 @@ Result = dict[str, Any]
 """A pair, and: verdict; log10_p; score; direction; changes; seconds."""
 
 
-def measured(folder: Path, pairs: Sequence[Pair], workers: int) -> Iterator[Result]:
-    """Each pair's results, in any order."""
+Judge = Callable[[Path, Pair], Result]
+
+
+def measured(folder: Path, pairs: Sequence[Pair], workers: int, judge: Judge) -> Iterator[Result]:
+    """What a function says of each pair, in their order."""
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap_unordered(_measured, ((folder, pair) for pair in pairs), chunksize=8)
+        yield from pool.imap(partial(judge, folder), pairs, chunksize=8)
 
 
-def _measured(given: tuple[Path, Pair]) -> Result:
-    folder, pair = given
+def judge(folder: Path, pair: Pair) -> Result:
+    """A pair, and what the tests say of it."""
     began = time.perf_counter()
     return (
         asdict(pair)

@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from benchmarks.lineage import zoo
 from benchmarks.lineage.changes import SYMMETRIES, Change, symmetries
 from benchmarks.lineage.losses import LOSSES, graft, merge
 from benchmarks.lineage.net import Net, read
@@ -66,6 +67,15 @@ class Pair:
     b: str
     truth: str
     how: str
+
+
+def listed(numbers: range, children: int) -> list[Pair]:
+    """All pairs of some families of each architecture, with so many of strangers' children, always in one order."""
+    found: list[Pair] = []
+    for name in zoo.ARCHITECTURES:
+        found += [pair for number in numbers for pair in (*kin(name, number), *siblings(name, number))]
+        found += [*strangers(name, numbers), *twins(name, numbers), *strange_children(name, numbers, children)]
+    return found
 
 
 def kin(architecture: str, number: int) -> Iterator[Pair]:

@@ -13,6 +13,20 @@ from tukar.lineage.floats import Array
 
 def run(net: Net, tokens: Array) -> Array:
     """For one row of token ids: a decoder's logits, an encoder's last hidden states; positions by what they are."""
+    hidden, _ = _through(net, tokens)
+    if net.last is None:
+        return hidden
+    return _linear(net.head or Linear(net.embedding), _norm(net.last, hidden))
+
+
+def read(net: Net, tokens: Array) -> list[Array]:
+    """For one row of token ids: what the neurons of each layer are given, positions by width."""
+    return _through(net, tokens)[1]
+
+
+def _through(net: Net, tokens: Array) -> tuple[Array, list[Array]]:
+    """What comes out of the last layer, and what the neurons of each were given."""
+    given = []
     hidden = net.embedding[tokens].astype(np.float64)
     positions = next((rows for name, rows in net.others.items() if "position" in name or name == "wpe.weight"), None)
     if positions is not None:
@@ -22,20 +36,14 @@ def run(net: Net, tokens: Array) -> Array:
     if net.first is not None:
         hidden = _norm(net.first, hidden)
     for layer in net.layers:
-        hidden = _encoded(net, layer, hidden) if net.is_encoder else _decoded(net, layer, hidden)
-    if net.last is None:
-        return hidden
-    return _linear(net.head or Linear(net.embedding), _norm(net.last, hidden))
-
-
-def _encoded(net: Net, layer: Layer, hidden: Array) -> Array:
-    hidden = _norm(layer.before, hidden + _attended(net, layer, hidden))
-    return _norm(layer.between, hidden + _widened(layer, hidden))
-
-
-def _decoded(net: Net, layer: Layer, hidden: Array) -> Array:
-    hidden = hidden + _attended(net, layer, _norm(layer.before, hidden))
-    return hidden + _widened(layer, _norm(layer.between, hidden))
+        if net.is_encoder:
+            given.append(_norm(layer.before, hidden + _attended(net, layer, hidden)))
+            hidden = _norm(layer.between, given[-1] + _widened(layer, given[-1]))
+        else:
+            hidden = hidden + _attended(net, layer, _norm(layer.before, hidden))
+            given.append(_norm(layer.between, hidden))
+            hidden = hidden + _widened(layer, given[-1])
+    return hidden, given
 
 
 def _widened(layer: Layer, given: Array) -> Array:
