@@ -28,6 +28,7 @@ from typing import Any, Final
 from benchmarks.families import text
 from benchmarks.families.__main__ import INSTRUCTIONS
 from benchmarks.lineage import zoo
+from benchmarks.storage import machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def main() -> int:
     )
     parser.add_argument("what", choices=[*_VERBS, *WAYS])
     parser.add_argument("--out", type=Path, default=Path(".bench/zoo"), help="default: .bench/zoo")
+    parser.add_argument("--into", type=Path, help="where results go (default: the same)")
     parser.add_argument("--families", type=int, default=zoo.TUNING + zoo.TESTING, help="of each architecture")
     parser.add_argument("--tuning", action="store_true", help="pairs of those families that tests may be tuned on")
     parser.add_argument("--children", type=int, help="pairs of strangers' children (default: 7000, of other tools 500)")
@@ -75,6 +77,8 @@ def main() -> int:
     )
     parser.add_argument("--layers", type=int, default=32, help="of the large models (default 32)")
     options = parser.parse_args()
+    options.into = options.into or options.out
+    options.into.mkdir(parents=True, exist_ok=True)
     if options.what != "zoo":
         for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # read when numpy and torch are loaded,
             os.environ[name] = "1"  # by the processes that are started, too
@@ -108,27 +112,27 @@ def _pairs(options: argparse.Namespace, way: Way) -> int:
     children = way.children if options.children is None else options.children
     tuned = min(zoo.TUNING, options.families)
     wanted = pairs.listed(range(tuned) if options.tuning else range(zoo.TUNING, options.families), children)
-    path = options.out / f"{'tuning' if options.tuning else 'testing'}{way.suffix}.jsonl"
+    path = options.into / f"{'tuning' if options.tuning else 'testing'}{way.suffix}.jsonl"
     return _kept(measure.measured(options.out, wanted, options.workers, judge), len(wanted), path)
 
 
 def _nulls(options: argparse.Namespace) -> int:
     from benchmarks.lineage import nulls
 
-    return _kept(nulls.measured(options.out, NULLS, options.workers), NULLS, options.out / "nulls.jsonl")
+    return _kept(nulls.measured(options.out, NULLS, options.workers), NULLS, options.into / "nulls.jsonl")
 
 
 def _real(options: argparse.Namespace) -> int:
     from benchmarks.lineage import real
 
-    return _kept(real.measured(FAMILIES, options.out), len(list(real.pairs())), options.out / "real.jsonl")
+    return _kept(real.measured(FAMILIES, options.out), len(list(real.pairs())), options.into / "real.jsonl")
 
 
 def _large(options: argparse.Namespace) -> int:
     from benchmarks.lineage import large
 
     found = large.measured(options.out / "large", options.layers)
-    return _kept(found, len(large.CHILDREN), options.out / "large.jsonl")
+    return _kept(found, len(large.CHILDREN), options.into / "large.jsonl")
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -139,8 +143,8 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _kept(results: Iterable[dict[str, Any]], count: int, path: Path) -> int:
-    """Written as they come, a line each."""
-    began = time.monotonic()
+    """Written as they come, a line each; and beside them, what they were measured on and with."""
+    began, facts = time.monotonic(), machine.described()
     with path.with_suffix(".part").open("w") as file:
         for done, result in enumerate(results, 1):
             file.write(json.dumps(result) + "\n")
@@ -148,6 +152,7 @@ def _kept(results: Iterable[dict[str, Any]], count: int, path: Path) -> int:
             if done % 100 == 0 or count < 100:
                 print(f"{time.monotonic() - began:6.0f} s  {done} of {count}", flush=True)
     path.with_suffix(".part").replace(path)
+    path.with_suffix(".facts.json").write_text(json.dumps(facts))
     print(f"written: {path}")
     return 0
 

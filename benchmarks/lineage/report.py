@@ -14,7 +14,6 @@ from benchmarks.lineage.nulls import LEVELS
 from benchmarks.lineage.rates import Rate
 from benchmarks.lineage.roc import EVADED, WORST
 from benchmarks.processes import ROOT
-from benchmarks.storage.machine import described
 from benchmarks.storage.tables import table
 from tukar.lineage.trace import DERIVED
 
@@ -27,9 +26,14 @@ BEGIN, END = (
 )
 
 
+BESIDE: Final = "beside"
+"""The folder with the pairs that others were asked of, fewer than all; Tukar too."""
+
 TITLES: Final = {"llama": "LLaMA", "gpt2": "GPT-2", "bert": "BERT"}
 
 Result = Mapping[str, Any]
+
+_PICTURE: Final = "![Derived pairs found against independent pairs accused, test by test](../images/lineage.svg)"
 
 
 def publish(folder: Path) -> None:
@@ -42,14 +46,15 @@ def publish(folder: Path) -> None:
     parts += [_real(real)] if real else []
     large = _read(folder / "large.jsonl")
     parts += [_large(large)] if large else []
-    others = roc.others(folder, "testing")
-    parts += [_others(testing, others)] if others else []
+    beside = _read(folder / BESIDE / "testing.jsonl")
+    others = roc.others(folder / BESIDE, "testing")
+    parts += [_others(beside, others)] if others else []
     page = PAGE.read_text()
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     text = "\n\n".join(parts)
     replace(PAGE, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}".encode())
-    replace(CHART, roc.drawn(testing, others).encode())
+    replace(CHART, roc.drawn(beside or testing, others).encode())
     replace(NULL, json.dumps(_null(testing)).encode())
     print(f"written: {PAGE.relative_to(ROOT)}, {CHART.relative_to(ROOT)}, {NULL.relative_to(ROOT)}")
 
@@ -68,7 +73,7 @@ def _null(testing: Iterable[Result]) -> dict[str, list[float]]:
 
 
 def _facts(folder: Path, testing: Sequence[Result], tuning: Sequence[Result]) -> str:
-    facts = described()
+    facts = json.loads((folder / "testing.facts.json").read_text())
     made = json.loads((folder / "llama-00" / "family.json").read_text())["made_with"]
     packages = ", ".join(f"{name} {made['packages'][name]}" for name in ("torch", "numpy", "safetensors", "tokenizers"))
     return (
@@ -252,4 +257,4 @@ def _others(testing: Sequence[Result], others: Sequence[roc.Judge]) -> str:
         "*Above all strangers* puts the threshold where no stranger is accused, which is kind to every test;"
         f" Tukar's own are a score of {DERIVED} or a p of 1e-6. What {WORST!r} hides is left out here."
     )
-    return f"## Beside others, on the same pairs\n\n{text}\n\n{table(head, rows)}"
+    return f"## Beside others, on the same pairs\n\n{text}\n\n{table(head, rows)}\n\n{_PICTURE}"

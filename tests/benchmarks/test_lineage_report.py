@@ -51,12 +51,16 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         lines += [result(architecture, "strangers", how, "none", -0.5, 0.03) for how in ("bases", "children")]
     (tmp_path / "testing.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
     (tmp_path / "nulls.jsonl").write_text("\n".join(json.dumps({"log10_p": p}) for p in (0, -0.1, -1.5)))
+    facts = {"date": "2026-01-01", "processor": "one", "python": "3.11.7", "revision": "abcdef0"}
+    (tmp_path / "testing.facts.json").write_text(json.dumps(facts))
     (tmp_path / "llama-00").mkdir()
     packages = dict.fromkeys(("torch", "numpy", "safetensors", "tokenizers"), "1.0")
     (tmp_path / "llama-00" / "family.json").write_text(json.dumps({"made_with": {"packages": packages}}))
     verdicts = {"other": {"word": "yes", "is_related": True, "score": 0.7}}
     peers = [{"truth": line["truth"], "how": line["how"], "verdicts": verdicts} for line in lines]
-    (tmp_path / "testing-peers.jsonl").write_text("\n".join(map(json.dumps, peers)))
+    (tmp_path / report.BESIDE).mkdir()
+    (tmp_path / report.BESIDE / "testing.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    (tmp_path / report.BESIDE / "testing-peers.jsonl").write_text("\n".join(map(json.dumps, peers)))
     page = tmp_path / "page.md"
     page.write_text(f"before\n{report.BEGIN}\nsomething earlier\n{report.END}\nafter\n")
     for name, path in (("PAGE", page), ("CHART", tmp_path / "chart.svg"), ("NULL", tmp_path / "null.json")):
@@ -71,6 +75,7 @@ def test_the_page_has_all_figures(measured: Path) -> None:
     assert page.startswith("before\n")
     assert page.endswith("\nafter\n")
     assert "something earlier" not in page
+    assert "Measured on 2026-01-01: one; Python 3.11.7; Tukar abcdef0." in page
     assert "| accused, bases, % | 0 of 1: 0 (0–97.5) |" in page
     assert "| **all but the two below** | 75.0 (19.4–99.4) |" in page
     assert f"| **{roc.EVADED}** | 100.0 (2.5–100.0) |" in page
