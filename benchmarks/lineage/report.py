@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.families import text
 from benchmarks.families.files import replace
 from benchmarks.lineage import pairs, roc, zoo
 from benchmarks.lineage.nulls import LEVELS
@@ -52,8 +53,8 @@ def publish(folder: Path) -> None:
     page = PAGE.read_text()
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    text = "\n\n".join(parts)
-    replace(PAGE, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}".encode())
+    written = "\n\n".join(parts)
+    replace(PAGE, f"{before}{BEGIN}\n\n{written}\n\n{END}{after}".encode())
     replace(CHART, roc.drawn(beside or testing, others).encode())
     replace(NULL, json.dumps(_null(testing)).encode())
     print(f"written: {PAGE.relative_to(ROOT)}, {CHART.relative_to(ROOT)}, {NULL.relative_to(ROOT)}")
@@ -79,7 +80,7 @@ def _facts(folder: Path, testing: Sequence[Result], tuning: Sequence[Result]) ->
     return (
         f"Measured on {facts['date']}: {facts['processor']}; Python {facts['python']}; Tukar "
         f"{facts.get('revision', 'of no revision')}. The zoo was trained with {packages}, text "
-        f"{made.get('text_sha256', '')[:12]}. {len(testing):,} pairs of the testing families (numbers {zoo.TUNING} to "
+        f"{text.DIGEST[:12]}. {len(testing):,} pairs of the testing families (numbers {zoo.TUNING} to "
         f"{zoo.TUNING + zoo.TESTING - 1}), a median of {_median(each['seconds'] for each in testing):.2f} s each; "
         f"thresholds were chosen on {len(tuning):,} pairs of the others. Intervals are of 95 % (Clopper and Pearson)."
     )
