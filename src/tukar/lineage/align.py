@@ -68,11 +68,11 @@ def align(a: Model, b: Model, order: Order | None = None) -> Alignment | None:
     """The best alignment found; None where widths differ.
 
     Args:
-        order: what the exact tests said, which spares wide models a search for what is known.
+        order: what the exact tests said, which spares a search for what is known.
     """
     if a.width != b.width:
         return None
-    if a.width > WIDE and order is not None and order.frame is not None and order.sure():
+    if order is not None and order.frame is not None and order.sure():
         return _in_order(a, b, order.sure(), order.frame)
     is_in_files = order is not None and order.axes is not None and order.axes.log10_p <= SURE
     known = frames.files(a, b) if is_in_files else None
@@ -91,7 +91,7 @@ def _aligned(a: Model, b: Model, known: Frame | None) -> Alignment:
     of_a = [a.neurons(block, _LOOKED_FOR) for block in looked_for]
     numbers = sorted({number for candidates in among for number in candidates})
     of_b = {number: b.neurons(b.blocks[number]) for number in numbers}
-    search = _Search(a, b, of_a, of_b, among)
+    search = _Search(a, b, of_a, of_b, among, known)
     total: Array = np.zeros((len(of_a), len(b.blocks)))
     frame = Frame("files")
     for fitted, counted in zip(_HALVES, reversed(_HALVES), strict=True):
@@ -101,12 +101,12 @@ def _aligned(a: Model, b: Model, known: Frame | None) -> Alignment:
 
 
 def _in_order(a: Model, b: Model, blocks: Sequence[BlockAgreement], frame: Frame) -> Alignment:
-    """Of wide models whose neurons are known to be in the same order: where the order found them."""
+    """Of models whose neurons are known to be in the same order: where the order found them."""
     matches = []
     for each in blocks:
         left, right = frame.of_a(a, each.a, _LOOKED_FOR), frame.of_b(b, each.b, NEURONS)
         matches.append(Match(each.a, each.b, share(left, right)))
-    return Alignment(float(np.mean([match.agreed for match in matches])), tuple(matches), frame)
+    return Alignment(sum(match.agreed for match in matches) / len(a.blocks), tuple(matches), frame)
 
 
 def _among_few(a: Model, b: Model, tried: Sequence[Frame | None]) -> Alignment:
@@ -170,6 +170,7 @@ class _Search:
     of_a: Sequence[Neurons]
     of_b: Mapping[int, Neurons]
     among: _Among
+    known: Frame | None
 
     def shares(self, counted: slice, frame: Frame) -> Array:
         """How many neurons of a part of each block of A are found in each of B."""
@@ -196,8 +197,10 @@ class _Search:
         return {place: neurons.turned(frame.b) for place, neurons in self.of_b.items()}
 
     def _starts(self, half: slice) -> Iterator[Frame]:
-        """To begin with: the files; the vocabularies; and, where both have gates or none, neurons."""
-        yield Frame("files")
+        """To begin with: what is known; else files, vocabularies and, where both have gates or none, neurons."""
+        yield self.known or Frame("files")
+        if self.known is not None:
+            return
         found = frames.vocabulary(self.a, self.b)
         if found is not None:
             yield found
