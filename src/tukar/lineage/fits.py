@@ -17,7 +17,7 @@ import numpy as np
 
 from tukar.lineage import exact
 from tukar.lineage.floats import Array
-from tukar.lineage.frames import Frame
+from tukar.lineage.frames import WIDE
 from tukar.lineage.links import Link, Links
 from tukar.lineage.model import Block, Model, Neurons
 from tukar.lineage.order import NEURONS, likeness
@@ -33,7 +33,7 @@ NEURONS_OF: Final = (" gate", " up", " down")
 """What names of neurons' matrices end with, after the number of the layer."""
 
 _LAYER: Final = re.compile(r"(?:^|\.)(\d+)\.")
-_CHANCE: Final = 0.25  # of the usual likeness, below which two neurons are not the same
+_CHANCE: Final = 0.4  # of the usual likeness, below which two neurons are not the same
 _SAME_PLACE: Final = -6.0  # log10 p of neurons at the same places, to take all of them for each other
 
 
@@ -150,7 +150,7 @@ def corresponding(a: Model, b: Model, links: Links) -> Iterator[Pair]:
     """The matrices that correspond: neurons of blocks that are linked, and what has the same name and layer."""
     frame = links.frame.plain
     for link in links.all:
-        yield from _neurons(a, b, link, links.frame)
+        yield from _neurons(a, b, link, links)
     if a.embedding is not None and b.embedding is not None:
         rows = min(a.weights.shape(a.embedding)[0], b.weights.shape(b.embedding)[0], _ROWS)
         left, right = a.weights.read(a.embedding, 0, rows), b.weights.read(b.embedding, 0, rows)
@@ -164,8 +164,10 @@ def _turned(rows: Array, by: Array | None) -> Array:
     return rows if by is None else rows @ by
 
 
-def _neurons(a: Model, b: Model, link: Link, frame: Frame) -> Iterator[Pair]:
-    alike = likeness(frame.of_a(a, link.a, NEURONS), frame.of_b(b, link.b, NEURONS))
+def _neurons(a: Model, b: Model, link: Link, links: Links) -> Iterator[Pair]:
+    frame = links.frame
+    among = NEURONS if links.in_order or a.width > WIDE else None  # in another order, they may be anywhere
+    alike = likeness(frame.of_a(a, link.a, NEURONS), frame.of_b(b, link.b, among))
     pairs = exact.mutual(alike)
     if alike.shape[0] == alike.shape[1] and exact.fixed(pairs, alike.shape[1]) < _SAME_PLACE:
         pairs = [(place, place) for place in range(len(alike))]
