@@ -88,7 +88,7 @@ def _layers(numbers: Sequence[int]) -> str:
 
 
 def _of_numbers(fits: Sequence[Fit], a: Grain, b: Grain) -> Iterator[Change]:
-    if b.levels is not None and a.levels is None:
+    if b.levels is not None and (a.levels != b.levels or any(fit.equal < _SAME for fit in fits)):
         yield Change("quantised", f"quantised to {b.levels} bits")
     elif b.zeros > a.zeros + _ZEROS:
         yield Change("pruned", f"{b.zeros:.0%} of the weights are 0")

@@ -16,10 +16,13 @@ _ZEROS: Final = 0.1  # more of the elements that are 0: pruned
 _ZEROS_OF_LEVELS: Final = 0.2  # of the elements, that quantising alone does not make 0
 _VISIBLE: Final = 0.01  # |B - A| / |A|, below which rounding may have made the difference
 _PARENT: Final = 0.25  # of lambda: up to here A is the parent, from 1 - this on B is
+_MOVED: Final = 0.75  # beyond 0 and 1
 _SIBLINGS: Final = 0.4  # from here to 1 - this neither is
 _MERGED: Final = 0.85  # of what is left of A in B, at most, for B to be a merge
 _UNIFORM: Final = 0.08  # how far apart shares of a merge are, from matrix to matrix
 _ROUNDING: Final = 0.21  # |B - A| / |A| of what is rounded to mantissas of 0 bits; half of that for each bit
+_QUANTISING: Final = {4: 0.09, 8: 0.005}  # |B - A| / |A| of what is quantised to so many bits, in groups of 32
+_NOT_ROUNDED: Final = 0.5  # of that, below which nothing was
 _FEWER_BITS: Final = 2  # of a mantissa
 
 
@@ -30,7 +33,7 @@ def direction(fits: Sequence[Fit], a: Grain, b: Grain, structure: Structure | No
     """
     parts = [] if structure is None else _parts(structure)
     rounded, shares = _rounded(a, b, fits), merged(fits)
-    reasons = [*_numbers(a, b), *([] if a.levels != b.levels else rounded), *parts, *shares]
+    reasons = [*_numbers(a, b, fits), *([] if a.levels != b.levels else rounded), *parts, *shares]
     if not rounded and not shares and not _is_pruned(a, b):  # these move lambda, whoever came first
         is_turned = structure is not None and structure.axes == "turned"
         reasons += [reason for reason in _trained(fits) if reason.points != "siblings" or not is_turned]
@@ -51,10 +54,24 @@ def _either(of_a: bool, of_b: bool, text: str) -> list[Reason]:
     return [Reason("a->b", f"B {text}")] if of_b else [Reason("b->a", f"A {text}")]
 
 
-def _numbers(a: Grain, b: Grain) -> list[Reason]:
-    quantised = _either(a.levels is not None, b.levels is not None, "is quantised")
-    more, less = a.zeros > b.zeros + _ZEROS, b.zeros > a.zeros + _ZEROS
-    return quantised or _either(more, less, "is pruned (many weights are 0)")
+def _numbers(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
+    if (a.levels is None) != (b.levels is None):
+        return _quantised(a, b, fits)
+    more = _ZEROS if a.levels is None else _ZEROS_OF_LEVELS
+    pruned = (a.zeros > b.zeros + more, b.zeros > a.zeros + more)
+    return _either(*pruned, "is pruned (many weights are 0)")
+
+
+def _quantised(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
+    """One of them is. It is the child if they differ by as much as quantising does; a model that was trained on from
+    quantised weights differs by less, or by what lambda sees.
+    """
+    usual = _QUANTISING[a.levels or b.levels or 8]
+    change = float(np.median([fit.change for fit in fits])) if fits else usual
+    if change < _NOT_ROUNDED * usual:
+        text = "has finer numbers, which the other one's levels were not rounded from"
+        return _either(a.levels is None, b.levels is None, text)
+    return _either(a.levels is not None, b.levels is not None, "is quantised")
 
 
 def _rounded(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
@@ -113,6 +130,8 @@ def _is_pruned(a: Grain, b: Grain) -> bool:
 def _trained(fits: Sequence[Fit]) -> list[Reason]:
     found = parent(fits)
     if found is None:
+        return []
+    if not -_MOVED <= found <= 1 + _MOVED:  # weights grew or shrank, which either way round could have done
         return []
     if found <= _PARENT:
         return [Reason("a->b", f"what sets B apart has nothing to do with A (lambda {found:.2f})")]
