@@ -18,7 +18,7 @@ PIP_INSTALL := -m pip --disable-pip-version-check --no-input install -qq --no-de
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run demo test test-slow lint format docs bench families zoo bench-storage lock clean
+.PHONY: help install run demo test test-slow lint format docs bench families zoo bench-lineage bench-storage lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -60,6 +60,17 @@ families: $(TRAINING)/.stamp ## fine-tune the model families that storage is mea
 
 zoo: $(TRAINING)/.stamp ## train the small models that tests of descent are measured with (an hour, once)
 	@$(TRAINING)/bin/python -m benchmarks.lineage zoo
+
+bench-lineage: zoo families $(BIN)/.stamp-hub $(TRACERS)/.stamp ## measure tests of descent beside other tools, and write the page of it (hours)
+	@$(BIN)/python -m benchmarks.lineage pairs --tuning --children 300
+	@$(BIN)/python -m benchmarks.lineage pairs
+	@$(BIN)/python -m benchmarks.lineage real
+	@$(BIN)/python -m benchmarks.lineage nulls
+	@$(BIN)/python -m benchmarks.lineage large
+	@for way in pairs peers published; do \
+	    $(TRACERS)/bin/python -m benchmarks.lineage $$way --families 12 --children 200 --into .bench/zoo/beside || exit 1; \
+	done
+	@$(BIN)/python -m benchmarks.lineage report
 
 bench-storage: families $(BIN)/.stamp-hub $(DEMO)/.stamp $(PEERS)/.stamp ## measure storage beside other tools, and write the page of it
 	@$(PEERS)/bin/python -m benchmarks.storage $(ARGUMENTS)
