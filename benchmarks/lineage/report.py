@@ -34,6 +34,7 @@ TITLES: Final = {"llama": "LLaMA", "gpt2": "GPT-2", "bert": "BERT"}
 
 Result = Mapping[str, Any]
 
+_SMALL: Final = -100  # log10 p
 _PICTURE: Final = "![Derived pairs found against independent pairs accused, test by test](../images/lineage.svg)"
 
 
@@ -41,7 +42,7 @@ def publish(folder: Path) -> None:
     """Write all of it from the lines of JSON that were measured."""
     testing, tuning = (_read(folder / f"{name}.jsonl") for name in ("testing", "tuning"))
     parts = [_facts(folder, testing, tuning), _strangers(testing), _found(testing), _changes(testing)]
-    parts += [_directions(testing), _twins(testing)]
+    parts += [_directions(testing), _twins(testing), _exact(testing)]
     nulls, real = _read(folder / "nulls.jsonl"), _read(folder / "real.jsonl")
     parts += [_nulls(nulls)] if nulls else []
     parts += [_real(real)] if real else []
@@ -211,6 +212,24 @@ def _twins(testing: Sequence[Result]) -> str:
         told = Counter(each["verdict"] for each in _of(testing, name, truth="twins"))
         rows.append([TITLES[name], *(str(told[verdict]) for verdict in ("shared-start", "derived", "review", "none"))])
     return "## The same random start\n\n" + table(["", "shared-start", "derived", "review", "none"], rows)
+
+
+def _exact(testing: Sequence[Result]) -> str:
+    """How small p is where something of the order survives."""
+
+    def cell(how: str) -> Callable[[str | None], str]:
+        def text(name: str | None) -> str:
+            found = sorted(each["log10_p"] for each in _of(testing, name, truth="kin", how=how))
+            if not found:
+                return "–"
+            share = Rate(sum(each <= _SMALL for each in found), len(found)).share
+            return f"{100 * share:.0f}, {found[len(found) // 2]:.0f}, {found[-1]:.0f}"
+
+        return text
+
+    rows = [(how, cell(how)) for how in pairs.KINDS]
+    text = f"Of each change: the share of pairs with p ≤ 1e{_SMALL} in %, the median of log10 p, and the largest."
+    return f"## How small exact p are\n\n{text}\n\n{_by_architecture('', rows)}"
 
 
 def _nulls(nulls: Sequence[Result]) -> str:

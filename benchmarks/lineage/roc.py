@@ -20,10 +20,11 @@ WORST: Final = "more, int4, less of it, every disguise"
 EVADED: Final = "more, every disguise"
 OWN: Final = "Tukar"
 
-_SIZE, _MARGIN = (720, 440), (60, 190, 30, 50)  # left, right, top, bottom
+_SIZE, _MARGIN = (760, 440), (60, 230, 30, 50)  # left, right, top, bottom
 _INK, _GREY = "#222222", "#8a8a8a"
 _COLOURS: Final = (
-    "#00796b", "#5bb5a9", "#d8572a", "#27407a", "#8a4a12", "#b03a8c", "#777777", "#c2a100", "#4d8f2b", "#a3261c",
+    "#00796b", "#5bb5a9", "#d8572a", "#27407a", "#8a4a12", "#b03a8c", "#777777", "#c2a100",
+    "#4d8f2b", "#a3261c", "#6a3fb0", "#1f9bcf",
 )  # fmt: skip
 _LEAST: Final = 1e-4  # share of strangers, at the left end of the picture
 
@@ -153,7 +154,7 @@ def _steps(curve: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """No more points than can be seen: where either moves by a pixel."""
     kept = [(0.0, max((found for accused, found in curve if not accused), default=0.0))]
     for accused, found in curve:
-        if abs(_x(accused) - _x(kept[-1][0])) + abs(_y(found) - _y(kept[-1][1])) >= 1:
+        if accused and abs(_x(accused) - _x(kept[-1][0])) + abs(_y(found) - _y(kept[-1][1])) >= 1:
             kept += [(accused, kept[-1][1]), (accused, found)]
     return kept
 
