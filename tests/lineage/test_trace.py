@@ -114,6 +114,28 @@ def test_a_quantised_one_is_the_child() -> None:
     assert found.direction == "a->b"
 
 
+@pytest.mark.parametrize("by", [0.01, 0.03])
+def test_a_fine_tune_of_quantised_weights_is_no_quantised_one(by: float) -> None:
+    """Its numbers are near the levels of its parent's, or between them, and nothing rounds that little."""
+    quantised = everywhere(drawn(1, layers=3, width=64, neurons=96), levels)
+    found = traced(quantised, changed(quantised, by))
+    assert "quantised" not in [change.kind for change in found.changes]
+    assert found.direction in ("a->b", "unknown")
+    assert traced(changed(quantised, 0.03), quantised).direction == "b->a"
+
+
+def test_neurons_that_are_gone_are_not_taken_for_others() -> None:
+    """Some are much alike in any model: the nearest of one that was pruned may be another."""
+    some = np.random.default_rng(5)
+    twice = picked(PARENT, np.repeat(np.arange(128), 2))
+    near = changed(twice, 0.4)
+    kept = np.sort(some.permutation(256)[:128])
+    kinds = [change.kind for change in traced(near, picked(near, kept)).changes]
+    assert "neurons-pruned" in kinds
+    assert "adapter" not in kinds
+    assert "finetune" not in kinds
+
+
 def test_siblings_come_from_a_third() -> None:
     found = traced(changed(PARENT, 0.3, seed=1), changed(PARENT, 0.3, seed=2))
     assert found.verdict == "derived"

@@ -18,6 +18,7 @@ _SAME: Final = 0.999  # of the elements, for a matrix to count as unchanged
 _TINY: Final = 1e-5  # |B - A| / |A|: what is left after turning forth and back
 _SOME: Final = 0.25  # of the matrices unchanged, for the others to be of an adapter
 _ZEROS: Final = 0.1
+_AGAIN: Final = {4: 0.045, 8: 0.0025}  # |B - A| / |A|, from which on what was quantised was quantised anew
 _FORMATS: Final = {3: "FP8 (E4M3)", 2: "FP8 (E5M2)", 7: "bfloat16", 10: "float16"}
 
 
@@ -88,13 +89,20 @@ def _layers(numbers: Sequence[int]) -> str:
 
 
 def _of_numbers(fits: Sequence[Fit], a: Grain, b: Grain) -> Iterator[Change]:
-    if b.levels is not None and (a.levels != b.levels or any(fit.equal < _SAME for fit in fits)):
+    if _is_quantised(fits, a, b):
         yield Change("quantised", f"quantised to {b.levels} bits")
     elif b.zeros > a.zeros + _ZEROS:
         yield Change("pruned", f"{b.zeros:.0%} of the weights are 0")
     elif b.bits < a.bits:
         name = _FORMATS.get(b.bits, f"{b.bits} bits of a mantissa")
         yield Change("cast", f"rounded to {name}")
+
+
+def _is_quantised(fits: Sequence[Fit], a: Grain, b: Grain) -> bool:
+    """Whether B is and A was not, or not so. A little training leaves quantised weights near their levels."""
+    if b.levels is None or a.levels != b.levels:
+        return b.levels is not None
+    return bool(fits) and float(np.median([fit.change for fit in fits])) > _AGAIN[b.levels]
 
 
 def _disguises(found: Structure) -> Iterator[Change]:
@@ -125,8 +133,10 @@ def _of_weights(fits: Sequence[Fit], usable: Sequence[Fit], a: Grain, b: Grain, 
         if not is_known:
             yield Change("identical", "all weights that were compared are the same numbers")
         return
-    if change < max(_TINY, 2.0 ** -(min(a.bits, b.bits) + 1)) or (b.levels is not None and change < _of_levels(b)):
+    if change < max(_TINY, 2.0 ** -(min(a.bits, b.bits) + 1)):
         return  # rounding does as much
+    if _is_quantised(usable, a, b) and change < _of_levels(b):
+        return  # and so does quantising
     kept = [fit for fit in usable if fit.equal >= _SAME]
     moved = [fit for fit in usable if fit.equal < _SAME]
     if len(kept) >= _SOME * len(usable) and float(np.median([fit.rank for fit in moved])) <= LOW_RANK:

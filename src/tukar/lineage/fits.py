@@ -34,6 +34,7 @@ NEURONS_OF: Final = (" gate", " up", " down")
 
 _LAYER: Final = re.compile(r"(?:^|\.)(\d+)\.")
 _CHANCE: Final = 0.4  # of the usual likeness, below which two neurons are not the same
+_APART: Final = 0.3  # below the usual likeness, the same
 _SAME_PLACE: Final = -6.0  # log10 p of neurons at the same places, to take all of them for each other
 
 
@@ -173,7 +174,7 @@ def _neurons(a: Model, b: Model, link: Link, links: Links) -> Iterator[Pair]:
         pairs = [(place, place) for place in range(len(alike))]
     else:  # a neuron whose own is gone has a nearest one, too
         usual = float(np.median([alike[pair] for pair in pairs] or [0.0]))
-        pairs = [pair for pair in pairs if alike[pair] >= _CHANCE * usual]
+        pairs = [pair for pair in pairs if alike[pair] >= max(_CHANCE * usual, usual - _APART)]
     if not pairs:
         return
     places = np.array(pairs[:_ROWS])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import mode
 from typing import Final
 
 import numpy as np
@@ -44,7 +45,7 @@ def grain(weights: Weights) -> Grain:
         return Grain(0.0, 23, None)
     declared = [name for name in weights if len(weights.shape(name)) >= 2 and _is_quantised(weights.dtype(name))]
     levels = [each.levels for each in looked_at if each.levels is not None]
-    found = max(levels, default=None) if len(levels) >= _MOST * len(looked_at) else None
+    found = mode(levels) if len(levels) >= _MOST * len(looked_at) else None
     if declared:
         found = found or (4 if any("4" in weights.dtype(name) for name in declared) else 8)
     return Grain(
