@@ -7,7 +7,7 @@ trainings. *Twins* began with the same random values and saw the data in another
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -50,6 +50,16 @@ KINDS: Final[Mapping[str, str]] = {
 }
 """What each single change is to be called."""
 
+HIDDEN: Final[Mapping[str, Sequence[str]]] = {
+    "more, every disguise": (),
+    "more, int4, every disguise": ("int4",),
+    "more, a layer dropped, every disguise": ("a layer dropped",),
+    "more, half of the neurons, every disguise": ("half of the neurons",),
+    "more, other words, every disguise": ("other words",),
+    "more, all four, every disguise": ("int4", "a layer dropped", "half of the neurons", "other words"),
+}
+"""Training as long again and what was lost after it, before every disguise: reported one by one."""
+
 _SHARES: Final = (0.5, 0.3, 0.15)
 
 
@@ -91,10 +101,9 @@ def kin(architecture: str, number: int) -> Iterator[Pair]:
     for place in range(COMPOUNDS):
         steps = compound(architecture, number, place)
         yield Pair(architecture, base, f"{number:02}/{'+'.join(steps)}", "kin", f"{len(steps) - 1} changes")
-    everything = "+".join(symmetries(architecture))
-    yield Pair(architecture, base, f"{number:02}/more+{everything}", "kin", "more, every disguise")
-    worst = f"int4+a layer dropped+half of the neurons+other words+{everything}"
-    yield Pair(architecture, base, f"{number:02}/more+{worst}", "kin", "more, int4, less of it, every disguise")
+    for how, losses in HIDDEN.items():
+        steps = "+".join(("more", *losses, *symmetries(architecture)))
+        yield Pair(architecture, base, f"{number:02}/{steps}", "kin", how)
 
 
 def siblings(architecture: str, number: int) -> Iterator[Pair]:

@@ -12,8 +12,8 @@ from benchmarks.families import text
 from benchmarks.families.files import replace
 from benchmarks.lineage import pairs, roc, zoo
 from benchmarks.lineage.nulls import LEVELS
+from benchmarks.lineage.pairs import HIDDEN
 from benchmarks.lineage.rates import Rate
-from benchmarks.lineage.roc import EVADED, WORST
 from benchmarks.processes import ROOT
 from benchmarks.storage.tables import table
 from tukar.lineage.trace import DERIVED
@@ -34,6 +34,7 @@ TITLES: Final = {"llama": "LLaMA", "gpt2": "GPT-2", "bert": "BERT"}
 
 Result = Mapping[str, Any]
 
+_TRUTHS: Final = {"kin": "a->b", "siblings": "siblings"}
 _SMALL: Final = -100  # log10 p
 _PICTURE: Final = "![Derived pairs found against independent pairs accused, test by test](../images/lineage.svg)"
 
@@ -152,11 +153,11 @@ def _found(testing: Sequence[Result]) -> str:
         return text
 
     hows = list(dict.fromkeys(each["how"] for each in testing if each["truth"] == "kin"))
-    single = [how for how in hows if how not in (WORST, EVADED)]
-    rows = [("**all but the two below**", cell(lambda each: each["how"] in single))]
-    rows += [(f"**{EVADED}**", cell(lambda each: each["how"] == EVADED))]
-    rows += [(f"**{WORST}**", cell(lambda each: each["how"] == WORST))]
-    rows += [(how, cell(lambda each, how=how: each["how"] == how)) for how in single]  # type: ignore[misc]
+    single = [how for how in hows if how not in HIDDEN]
+    rows = [("**all single and compound changes**", cell(lambda each: each["how"] in single))]
+    for how in (*HIDDEN, *single):
+        title = f"**{how}**" if how in HIDDEN else how
+        rows.append((title, cell(lambda each, how=how: each["how"] == how)))  # type: ignore[misc]
     siblings = list(dict.fromkeys(each["how"] for each in testing if each["truth"] == "siblings"))
 
     def of_siblings(how: str) -> Callable[[str | None], str]:
@@ -186,24 +187,31 @@ def _changes(testing: Sequence[Result]) -> str:
 
 
 def _directions(testing: Sequence[Result]) -> str:
-    directed = [each for each in testing if each["truth"] == "kin" and each["verdict"] == "derived"]
-    directed = [each for each in directed if pairs.has_direction(each["b"])]
+    """Of siblings neither is the other's parent: to say that one is is wrong, to say that they are siblings right."""
+    related = [each for each in testing if each["truth"] in ("kin", "siblings") and each["verdict"] == "derived"]
 
     def claimed(name: str | None) -> str:
-        some = _of(directed, name)
+        some = [each for each in _of(related, name, truth="kin") if pairs.has_direction(each["b"])]
         return str(Rate(sum(each["direction"] != "unknown" for each in some), len(some)))
 
-    def right(name: str | None) -> str:
-        some = [each for each in _of(directed, name) if each["direction"] != "unknown"]
-        return str(Rate(sum(each["direction"] == "a->b" for each in some), len(some)))
+    def right(truths: Sequence[str]) -> Callable[[str | None], str]:
+        def cell(name: str | None) -> str:
+            some = [each for each in _of(related, name) if each["truth"] in truths and each["direction"] != "unknown"]
+            return str(Rate(sum(each["direction"] == _TRUTHS[each["truth"]] for each in some), len(some)))
 
-    text = _by_architecture("", [("claimed, %", claimed), ("right where claimed, %", right)])
-    rows = []
+        return cell
+
+    rows = [("claimed, of pairs that have one, %", claimed)]
+    rows += [("right where claimed, %", right(("kin", "siblings")))]
+    rows += [("right where claimed, siblings left out, %", right(("kin",)))]
+    siblings = []
     for how in dict.fromkeys(each["how"] for each in testing if each["truth"] == "siblings"):
         told = Counter(each["direction"] for each in testing if each["truth"] == "siblings" and each["how"] == how)
-        rows.append([how, *(str(told[name]) for name in ("siblings", "a->b", "b->a", "unknown"))])
-    siblings = table(["siblings", "siblings", "first is the parent", "second is", "unknown"], rows)
-    return f"## Who came first\n\n{text}\n\nOf siblings, where neither did:\n\n{siblings}"
+        siblings.append([how, *(str(told[name]) for name in ("siblings", "unknown", "a->b", "b->a"))])
+    table_of_siblings = table(["", "siblings", "unknown", "first is the parent", "second is"], siblings)
+    return (
+        f"## Who came first\n\n{_by_architecture('', rows)}\n\nOf siblings, where neither did:\n\n{table_of_siblings}"
+    )
 
 
 def _twins(testing: Sequence[Result]) -> str:
@@ -270,11 +278,15 @@ def _large(large: Sequence[Result]) -> str:
 
 
 def _others(testing: Sequence[Result], others: Sequence[roc.Judge]) -> str:
-    rows = [[judge.name, *judge.figures()] for judge in (*roc.own(testing), *others)]
-    head = ["", "area under the curve", "found above all strangers, %", f"{EVADED}: the same, %"]
+    judges = [*roc.own(testing), *others]
+    head = ["", "area under the curve", "found above all strangers, %"]
     head += ["found at its own threshold, %", "strangers at that, %", "kin and strangers"]
     text = (
         "*Above all strangers* puts the threshold where no stranger is accused, which is kind to every test;"
-        f" Tukar's own are a score of {DERIVED} or a p of 1e-6. What {WORST!r} hides is left out here."
+        f" Tukar's own are a score of {DERIVED} or a p of 1e-6."
     )
-    return f"## Beside others, on the same pairs\n\n{text}\n\n{table(head, rows)}\n\n{_PICTURE}"
+    plain = table(head, [[judge.name, *judge.figures()] for judge in judges])
+    count = judges[0].found(next(iter(HIDDEN))).of
+    hidden = table(["", *HIDDEN], [[judge.name, *judge.hidden()] for judge in judges])
+    found = f"What was hidden on purpose, {count} pairs of each kind: found above all strangers, %."
+    return "\n\n".join(["## Beside others, on the same pairs", text, plain, _PICTURE, found, hidden])

@@ -11,13 +11,12 @@ from math import log10
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.lineage.pairs import HIDDEN
 from benchmarks.lineage.rates import Rate
 from benchmarks.storage.tables import NOTHING
 from tukar.lineage.order import SURE
 from tukar.lineage.trace import DERIVED
 
-WORST: Final = "more, int4, less of it, every disguise"
-EVADED: Final = "more, every disguise"
 OWN: Final = "Tukar"
 
 _SIZE, _MARGIN = (760, 440), (60, 230, 30, 50)  # left, right, top, bottom
@@ -47,8 +46,8 @@ class Judge:
     said: Sequence[Said]
 
     def kin(self) -> list[Said]:
-        """All but what hides nearly everything, which is reported by itself."""
-        return [each for each in self.said if each.truth == "kin" and each.how != WORST]
+        """All but what was hidden on purpose, which is reported by itself."""
+        return [each for each in self.said if each.truth == "kin" and each.how not in HIDDEN]
 
     def strangers(self) -> list[Said]:
         """Of two trainings."""
@@ -65,9 +64,9 @@ class Judge:
         return below / max(len(self.kin()) * len(null), 1)
 
     def found(self, how: str | None = None) -> Rate:
-        """Kin above every stranger."""
+        """Kin above every stranger; of all that was not hidden, or of one kind."""
         most = max((each.strength for each in self.strangers()), default=0.0)
-        some = [each for each in self.kin() if how in (None, each.how)]
+        some = self.kin() if how is None else [each for each in self.said if each.how == how]
         return Rate(sum(each.strength > most for each in some), len(some))
 
     def at_own_threshold(self) -> tuple[Rate, Rate] | None:
@@ -84,7 +83,11 @@ class Judge:
         own = self.at_own_threshold()
         at_own = [str(rate) for rate in own] if own else [NOTHING, NOTHING]
         pairs = f"{len(self.kin()):,} and {len(self.strangers()):,}"
-        return [f"{self.area():.4f}", str(self.found()), str(self.found(EVADED)), *at_own, pairs]
+        return [f"{self.area():.4f}", str(self.found()), *at_own, pairs]
+
+    def hidden(self) -> list[str]:
+        """The same of what was hidden: found above all strangers, kind by kind."""
+        return [f"{100 * self.found(how).share:.0f}" for how in HIDDEN]
 
     def curve(self) -> list[tuple[float, float]]:
         """Share of strangers and share of kin, from the strictest threshold on."""

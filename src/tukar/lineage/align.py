@@ -16,19 +16,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, TypeAlias
 
 import numpy as np
 
 from tukar.lineage import frames
-from tukar.lineage.describe import described, moments, near
 from tukar.lineage.floats import Array
 from tukar.lineage.frames import WIDE, Frame
 from tukar.lineage.model import Block, Model, Neurons, polar
+from tukar.lineage.moments import rotation
 from tukar.lineage.order import NEURONS, SURE, BlockAgreement, Order
 
-_ROUNDS: Final = 4  # of refining, at most
-_BETTER: Final = 0.01  # in the share: what a round has to gain for another one
+_ROUNDS: Final = 12  # of refining, at most
+_BETTER: Final = 0.002  # in the share: what a round has to gain for another one
+_CLEAR: Final = 0.3  # the share from which on nothing else is tried
 _ENOUGH: Final = 2.0  # matched neurons by the width, for a rotation to be taken from them alone
 _HALVES: Final = (slice(0, None, 2), slice(1, None, 2))
 _LOOKED_FOR: Final = 512  # neurons of a block, which are looked for among all of the other model's
@@ -137,14 +139,13 @@ _Among: TypeAlias = Sequence[Sequence[int]]
 
 
 def _chosen(a: Model, b: Model, most: int) -> tuple[list[Block], _Among]:
-    """Which blocks of A are looked for among which of B: all, or of deep models some, at about the same depth."""
+    """Which blocks of A are looked for among which of B: all, or of deep models some; those at the same depth first."""
     places = np.unique(np.linspace(0, len(a.blocks) - 1, most).round().astype(int))
     chosen = [a.blocks[place] for place in places]
-    if len(b.blocks) <= most:
-        return chosen, [range(len(b.blocks))] * len(chosen)
+    count = len(b.blocks) if len(b.blocks) <= most else _NEAR
     depth = np.array([block.layer for block in b.blocks]) / max(b.layers - 1, 1)
     own = [block.layer / max(a.layers - 1, 1) for block in chosen]
-    return chosen, [sorted(np.abs(depth - each).argsort(kind="stable")[:_NEAR].tolist()) for each in own]
+    return chosen, [np.abs(depth - each).argsort(kind="stable")[:count].tolist() for each in own]
 
 
 def _summed(a: Model, b: Model, looked_for: Sequence[Block], shares: Array, frame: Frame) -> Alignment:
@@ -161,7 +162,7 @@ def share(a: Neurons, b: Neurons) -> float:
     return len(_agreed(a, b)) / max(len(a), 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Search:
     """What is looked for in what."""
 
@@ -185,10 +186,12 @@ class _Search:
         """The axes in which most neurons of one half of A's are found in B."""
         some = [neurons.some(half) for neurons in self.of_a]
         best, found = -1.0, Frame("files")
-        for start in self._starts(half):
+        for start in self._starts(some):
             share, frame = self._refined(some, start)
             if share > best:
                 best, found = share, frame
+            if best >= _CLEAR:
+                break
         return found
 
     def _turned(self, frame: Frame) -> Mapping[int, Neurons]:
@@ -196,7 +199,7 @@ class _Search:
             return self.of_b
         return {place: neurons.turned(frame.b) for place, neurons in self.of_b.items()}
 
-    def _starts(self, half: slice) -> Iterator[Frame]:
+    def _starts(self, of_a: Sequence[Neurons]) -> Iterator[Frame]:
         """To begin with: what is known; else files, vocabularies and, where both have gates or none, neurons."""
         yield self.known or Frame("files")
         if self.known is not None:
@@ -205,7 +208,15 @@ class _Search:
         if found is not None:
             yield found
         if len({neurons.gate is None for neurons in (*self.of_a, *self.of_b.values())}) == 1:
-            yield Frame("neurons", None, _described(self.of_a, list(self.of_b.values()), half))
+            both = (Frame("neurons", None, sign * self._rotation) for sign in (1, -1))
+            yield max(both, key=lambda frame: self._matched(of_a, frame)[0])
+
+    @cached_property
+    def _rotation(self) -> Array:
+        """Of both halves: it is taken from sums over all neurons, and none of them is fitted to."""
+        places = {number: place for place, number in enumerate(self.of_b)}
+        among = [[places[number] for number in candidates] for candidates in self.among]
+        return rotation(self.of_a, list(self.of_b.values()), among)
 
     def _refined(self, of_a: Sequence[Neurons], frame: Frame) -> tuple[float, Frame]:
         """Match, turn B further by what matched, and match again while that finds more: the share, and the axes."""
@@ -238,24 +249,6 @@ class _Search:
 
 
 _Pairs: TypeAlias = list[tuple[Neurons, Neurons, list[tuple[int, int]]]]
-
-
-def _described(of_a: Sequence[Neurons], of_b: Sequence[Neurons], half: slice) -> Array:
-    """A rotation from neurons alone, without any vocabulary."""
-    by_a, by_b = moments(of_a), moments(of_b)
-    if len(of_a) != len(of_b):  # which block is which is not known: measure by what all have together
-        kinds = len(by_a) // (len(of_a) + 1)
-        by_a, by_b = by_a[-kinds:], by_b[-kinds:]
-    features = [described(neurons, by_b) for neurons in of_b]
-    moment = np.eye(len(by_a[0]), dtype=np.float32)
-    for neurons in of_a:
-        own, some = described(neurons, by_a)[half], neurons.some(half)
-        pairs = [near(own, each) for each in features]
-        best = int(np.argmax([len(found) for found in pairs]))
-        places, others = np.array(pairs[best], int).reshape(-1, 2).T
-        for one, other in zip(some.signed(), of_b[best].signed(), strict=True):
-            moment += other[others].T @ one[places]
-    return polar(moment)
 
 
 def _agreed(a: Neurons, b: Neurons) -> list[tuple[int, int]]:

@@ -18,6 +18,9 @@ _VISIBLE: Final = 0.01  # |B - A| / |A|, below which rounding may have made the 
 _PARENT: Final = 0.25  # of lambda: up to here A is the parent, from 1 - this on B is
 _MOVED: Final = 0.75  # beyond 0 and 1
 _SIBLINGS: Final = 0.4  # from here to 1 - this neither is
+_NEAR: Final = (
+    0.9  # the cosine of two models, below which so much was learned that what the parent's kin had is not seen
+)
 _MERGED: Final = 0.85  # of what is left of A in B, at most, for B to be a merge
 _UNIFORM: Final = 0.08  # how far apart shares of a merge are, from matrix to matrix
 _ROUNDING: Final = 0.21  # |B - A| / |A| of what is rounded to mantissas of 0 bits; half of that for each bit
@@ -128,8 +131,9 @@ def _is_pruned(a: Grain, b: Grain) -> bool:
 
 
 def _trained(fits: Sequence[Fit]) -> list[Reason]:
+    """Lambda is near 0, too, of siblings of which B learned far more: where that can be, it says nothing."""
     found = parent(fits)
-    if found is None:
+    if found is None or np.median([fit.cosine for fit in fits]) < _NEAR:
         return []
     if not -_MOVED <= found <= 1 + _MOVED:  # weights grew or shrank, which either way round could have done
         return []
