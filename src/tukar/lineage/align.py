@@ -248,11 +248,11 @@ class _Search:
         return float(np.mean(shares)), pairs
 
 
-_Pairs: TypeAlias = list[tuple[Neurons, Neurons, list[tuple[int, int]]]]
+_Pairs: TypeAlias = list[tuple[Neurons, Neurons, Array]]
 
 
-def _agreed(a: Neurons, b: Neurons) -> list[tuple[int, int]]:
-    """A's neurons that are found twice in B: by gates and ups, or where there are no gates by ups and downs.
+def _agreed(a: Neurons, b: Neurons) -> Array:
+    """A's neurons that are found twice in B, and B's: by gates and ups, or where there are no gates by ups and downs.
 
     By the first of the two, A's neuron is B's nearest as well. The sign of what an activation is taken of matters; up
     and down can change theirs together.
@@ -261,13 +261,16 @@ def _agreed(a: Neurons, b: Neurons) -> list[tuple[int, int]]:
         one, other = a.gate @ b.gate.T, np.abs(a.up @ b.up.T)
     else:
         one, other = a.up @ b.up.T, a.down @ b.down.T
-    first, second, back = one.argmax(axis=1), other.argmax(axis=1), one.argmax(axis=0)
-    return [(i, int(j)) for i, j in enumerate(first) if second[i] == j and back[j] == i]
+    first = one.argmax(axis=1)
+    places = np.flatnonzero(first == other.argmax(axis=1))
+    is_mutual = one[:, first[places]].argmax(axis=0) == places
+    found: Array = np.stack([places, first[places]], axis=1)[is_mutual]
+    return found
 
 
-def _moment(a: Neurons, b: Neurons, pairs: list[tuple[int, int]]) -> Array:
+def _moment(a: Neurons, b: Neurons, pairs: Array) -> Array:
     """What the rotation of these neurons of B onto those of A is the polar factor of."""
-    of_a, of_b = np.array(pairs, int).reshape(-1, 2).T
+    of_a, of_b = pairs.T
     both = [(a.up[of_a], b.up[of_b]), (a.down[of_a], b.down[of_b])]
     if a.gate is not None and b.gate is not None:
         both.append((a.gate[of_a], b.gate[of_b]))

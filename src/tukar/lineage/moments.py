@@ -26,7 +26,8 @@ _EVEN: Final = (
     3.0,
     0.03,
 )  # what is added to the strength of each direction, in means of all, before they are evened
-_ROUNDS: Final = (10, 10, 20)  # of climbing, at each of them
+_ROUNDS: Final = (5, 5, 10)  # of climbing, at each of them,
+_AGAIN: Final = 2  # times: between, which block is which is told by what was turned
 _WEIGHED: Final = 256  # width up to which moments of some neurons are looked at as well, which takes twice as long
 _WORK: Final = 1 << 34  # multiplications of a round, at most, which limits how many blocks of wide models are looked at
 _FEWEST: Final = 2
@@ -69,10 +70,11 @@ def _climbed(
     else:
         one, other = _together(left), _together(right[[places[0] for places in among]])
     turn = _closer(_begun(one, other), one, other, _ROUNDS[0])
-    for even, rounds in zip(_EVEN[1:], _ROUNDS[1:], strict=True):
+    for even, rounds in zip(_EVEN, _ROUNDS, strict=True):
         left, right = _moments(of_a, even), _moments(of_b, even)
-        one, other = _together(left), _together(right[_partners(turn, left, right, among)])
-        turn = _closer(turn, one, other, rounds)
+        for _ in range(_AGAIN):
+            one, other = _together(left), _together(right[_partners(turn, left, right, among)])
+            turn = _closer(turn, one, other, rounds)
     return float(np.vdot(turn, _gradient(turn, one, other))) / len(one), turn
 
 
@@ -158,5 +160,8 @@ def _gradient(turn: Array, a: Array, b: Array) -> Array:
 
 def _partners(turn: Array, a: Array, b: Array, among: Sequence[Sequence[int]]) -> list[int]:
     """For each block of A, the one of B that has the most similar moments."""
-    turned = {place: turn.T @ b[place] @ turn for places in among for place in places}
-    return [max(places, key=lambda place: np.vdot(a[number], turned[place])) for number, places in enumerate(among)]
+    turned = {place: turn.T @ b[place] @ turn for places in among if len(places) > 1 for place in places}
+    return [
+        max(places, key=lambda place: np.vdot(a[number], turned[place])) if len(places) > 1 else places[0]
+        for number, places in enumerate(among)
+    ]
