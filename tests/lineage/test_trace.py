@@ -34,6 +34,16 @@ def everywhere(small: Small, change: Callable[[Array], Array]) -> Small:
     return Small(change(small.embedding), tuple(layers))
 
 
+def trained_for_long(small: Small) -> Small:
+    """Each matrix changed by an amount of its own, unlike in a merge."""
+    some = np.random.default_rng(6)
+
+    def learned(values: Array) -> Array:
+        return (values + some.uniform(0.5, 1.1) * some.standard_normal(values.shape)).astype(np.float32)
+
+    return everywhere(small, learned)
+
+
 def levels(values: Array, bits: int = 4) -> Array:
     groups = values.reshape(-1, 16 if values.shape[1] % 32 else 32)
     scale = np.abs(groups).max(axis=1, keepdims=True) / (2 ** (bits - 1) - 1)
@@ -124,6 +134,14 @@ def test_a_fine_tune_of_quantised_weights_is_no_quantised_one(by: float) -> None
     assert traced(changed(quantised, 0.03), quantised).direction == "b->a"
 
 
+def test_who_came_first_is_not_claimed_of_what_was_quantised_and_trained_for_long() -> None:
+    """In which order, nothing tells."""
+    quantised = everywhere(drawn(1, layers=3, width=64, neurons=96), levels)
+    far = trained_for_long(quantised)
+    assert traced(quantised, far).direction == "unknown"
+    assert traced(far, quantised).direction == "unknown"
+
+
 def test_neurons_that_are_gone_are_not_taken_for_others() -> None:
     """Some are much alike in any model: the nearest of one that was pruned may be another."""
     some = np.random.default_rng(5)
@@ -140,6 +158,14 @@ def test_siblings_come_from_a_third() -> None:
     found = traced(changed(PARENT, 0.3, seed=1), changed(PARENT, 0.3, seed=2))
     assert found.verdict == "derived"
     assert found.direction == "siblings"
+
+
+def test_a_sibling_that_changed_little_is_not_taken_for_the_parent_of_one_that_changed_a_lot() -> None:
+    near, far = changed(PARENT, 0.1), trained_for_long(PARENT)
+    for a, b in ((near, far), (far, near)):
+        found = traced(a, b)
+        assert found.verdict == "derived"
+        assert found.direction == "unknown"
 
 
 def test_a_common_start_is_not_a_common_training() -> None:

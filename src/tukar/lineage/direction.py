@@ -26,6 +26,7 @@ _UNIFORM: Final = 0.08  # how far apart shares of a merge are, from matrix to ma
 _ROUNDING: Final = 0.21  # |B - A| / |A| of what is rounded to mantissas of 0 bits; half of that for each bit
 _QUANTISING: Final = {4: 0.09, 8: 0.005}  # |B - A| / |A| of what is quantised to so many bits, in groups of 32
 _NOT_ROUNDED: Final = 0.5  # of that, below which nothing was
+_MORE: Final = 3.0  # times as much: more was done than to quantise
 _FEWER_BITS: Final = 2  # of a mantissa
 
 
@@ -38,7 +39,7 @@ def direction(fits: Sequence[Fit], a: Grain, b: Grain, structure: Structure | No
     rounded, shares = _rounded(a, b, fits), merged(fits)
     reasons = [*_numbers(a, b, fits), *([] if a.levels != b.levels else rounded), *parts, *shares]
     if not rounded and not shares and not _is_pruned(a, b):  # these move lambda, whoever came first
-        is_turned = structure is not None and structure.axes == "turned"
+        is_turned = structure is not None and structure.axes != "same"
         reasons += [reason for reason in _trained(fits) if reason.points != "siblings" or not is_turned]
     return _summed(reasons), reasons
 
@@ -67,10 +68,12 @@ def _numbers(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
 
 def _quantised(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
     """One of them is. It is the child if they differ by as much as quantising does; a model that was trained on from
-    quantised weights differs by less, or by what lambda sees.
+    quantised weights differs by less or by more, and then so may one that was quantised after training.
     """
     usual = _QUANTISING[a.levels or b.levels or 8]
     change = float(np.median([fit.change for fit in fits])) if fits else usual
+    if change > _MORE * usual:
+        return []
     if change < _NOT_ROUNDED * usual:
         text = "has finer numbers, which the other one's levels were not rounded from"
         return _either(a.levels is None, b.levels is None, text)
