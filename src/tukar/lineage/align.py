@@ -2,12 +2,12 @@
 
 A model can be turned: its neurons and residual axes put into another order, its residual stream rotated, scales moved
 between matrices. What it computes stays the same, and the exact tests see nothing. So first the rotation is found that
-takes one residual stream onto the other, from the vocabulary both have or from neurons that are alike; then neurons are
+takes one residual stream onto the other, from the vocabulary both have or from sums over all neurons; then neurons are
 matched twice, once by each of two vectors that belong to them, and it is counted how often both name the same one.
 
-A rotation has many degrees of freedom, and would make strangers alike on the neurons that it was fitted to. So it is
-fitted to one half of the neurons, and counted is the other half; then the other way round. And some neurons are like
-most others, in any model: only pairs count that are each other's nearest.
+A rotation has many degrees of freedom, and would make strangers alike on the neurons that it was fitted to one by one.
+So it is fitted to matches of one half, and counted is the other half; then the other way round. And some neurons are
+like most others, in any model: only pairs count that are each other's nearest.
 
 The statistic has no exact p: two independent models that learn the same text come to have some neurons in common.
 """

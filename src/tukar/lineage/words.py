@@ -28,7 +28,7 @@ NOT_SEEN: Final = (
     "No relation found is no proof that there is none.",
     "Distillation, training everything anew, and merges of 5 % or less leave nothing that this test sees.",
     "Mostly not found: merges of 20 % that were disguised.",
-    "Mostly not found: long training that was then quantised, pruned, given another vocabulary and disguised.",
+    "Often not found: long training that was then quantised, pruned, given another vocabulary and disguised.",
 )
 UNKNOWN: Final = (
     "The architecture is not in the table: only the order of axes was tested, which a disguise undoes; and positions"
@@ -44,7 +44,10 @@ NOTHING_SHARED: Final = (
     " compared."
 )
 _COMMON_ANCESTOR: Final = "Both may come from a third model: two models' weights cannot rule that out."
-_NO_DIRECTION: Final = "Which one came first cannot be told here: what only rearranges weights leaves no trace of it."
+_NO_DIRECTION: Final = (
+    "Which one came first cannot be told here: what only rearranges weights leaves no trace of it, and after long"
+    " training a parent looks like a sibling."
+)
 _LITTLE_CHANGED: Final = (
     "The direction can be wrong: a sibling that changed little since the common parent looks like that parent, and"
     " strong weight decay hides who learned more."
