@@ -12,8 +12,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from tukar.lineage.floats import Array
 from tukar.lineage.model import TOKENS, Block, Model, Neurons, polar
+from tukar.lineage.sketch import Axes, Sketch
 
 Name = Literal["files", "vocabulary", "neurons"]
 
@@ -21,7 +21,6 @@ WIDE: Final = 1024
 """Residual streams that are wider are compared in fewer coordinates."""
 
 _COORDINATES: Final = 512  # of wide ones: cosines of strangers deviate by 1 / sqrt(512) = 0.044
-_SEED: Final = 1  # of the directions that wide files are compared along; any would do
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +29,12 @@ class Frame:
 
     Attributes:
         name: by what: the files' axes, their vocabularies, or neurons that are alike.
-        a, b: width by coordinates, what the vectors of each are multiplied by; None leaves them.
+        a, b: width by coordinates, what the vectors of each are multiplied by; None leaves them as they are.
     """
 
     name: Name
-    a: Array | None = None
-    b: Array | None = None
+    a: Axes | None = None
+    b: Axes | None = None
 
     def of_a(self, model: Model, block: Block, most: int | None = None) -> Neurons:
         """A block's neurons there, each vector of length 1; at most the first ``most``."""
@@ -53,8 +52,7 @@ class Frame:
     @property
     def plain(self) -> Frame:
         """The same with all coordinates, where they are the files' own."""
-        is_sketch = self.name == "files" and self.a is not None and self.a.shape[0] != self.a.shape[1]
-        return Frame("files") if is_sketch else self
+        return Frame("files") if isinstance(self.a, Sketch) else self
 
     @property
     def reversed(self) -> Frame:
@@ -63,11 +61,11 @@ class Frame:
 
 
 def files(a: Model, b: Model) -> Frame:
-    """The axes as the files have them; of wide models, random directions, the same for both."""
+    """The axes as the files have them; of wide models, sums of some of them, the same for both."""
     if a.width <= WIDE:
         return Frame("files")
-    directions = np.random.default_rng(_SEED).standard_normal((a.width, _COORDINATES), dtype=np.float32)
-    return Frame("files", directions, directions)
+    sketch = Sketch(a.width, _COORDINATES)
+    return Frame("files", sketch, sketch)
 
 
 def vocabulary(a: Model, b: Model) -> Frame | None:

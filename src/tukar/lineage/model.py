@@ -16,6 +16,7 @@ import numpy as np
 from tukar.errors import Invalid
 from tukar.lineage.architectures import Mlp, Recognised, recognise
 from tukar.lineage.floats import Array
+from tukar.lineage.sketch import Axes
 from tukar.lineage.weights import Weights
 
 TOKENS: Final = 8192
@@ -65,10 +66,10 @@ class Neurons:
         """The vectors whose sign means something: up and down of a gated neuron can change theirs together."""
         return [self.up, self.down] if self.gate is None else [self.gate]
 
-    def turned(self, rotation: Array) -> Neurons:
-        """The same in other axes: every vector times the rotation."""
-        gate = None if self.gate is None else self.gate @ rotation
-        return Neurons(gate, self.up @ rotation, self.down @ rotation)
+    def turned(self, axes: Axes) -> Neurons:
+        """The same in other axes: every vector times a rotation, or in fewer coordinates."""
+        gate = None if self.gate is None else self.gate @ axes
+        return Neurons(gate, self.up @ axes, self.down @ axes)
 
 
 class Model:
@@ -149,7 +150,7 @@ class Model:
         """How many neurons a block has."""
         return self._shape(block, block.mlp.down)[1]
 
-    def neurons(self, block: Block, most: int | None = None, axes: Array | None = None) -> Neurons:
+    def neurons(self, block: Block, most: int | None = None, axes: Axes | None = None) -> Neurons:
         """A block's neurons in the order of the files, each vector of length 1; at most the first ``most``.
 
         Args:

@@ -16,6 +16,7 @@ from tukar.lineage.frames import Frame
 from tukar.lineage.links import Link, Links
 from tukar.lineage.model import Model
 from tukar.lineage.order import NEURONS, SURE, likeness
+from tukar.lineage.sketch import Sketch
 
 Standing = Literal["same", "permuted", "turned"]
 
@@ -74,7 +75,7 @@ def structure(a: Model, b: Model, links: Links, fits: Sequence[Fit]) -> Structur
     if a.embedding is not None and b.embedding is not None:
         rows = a.weights.shape(a.embedding)[0], b.weights.shape(b.embedding)[0]
     strongest = max(links.all, key=lambda link: link.agreed)
-    axes = _axes(links.frame.plain)
+    axes = _axes(links.frame)
     return Structure(
         layers=(a.layers, b.layers),
         missing=missing,
@@ -111,7 +112,7 @@ def _is_in_order(a: Model, b: Model, link: Link, links: Links) -> bool:
 
 def _axes(frame: Frame) -> Standing:
     rotation = frame.b if frame.a is None else frame.a
-    if rotation is None:
+    if rotation is None or isinstance(rotation, Sketch):
         return "same"
     if frame.is_partial:
         return "turned"
