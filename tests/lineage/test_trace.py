@@ -154,6 +154,16 @@ def test_neurons_that_are_gone_are_not_taken_for_others() -> None:
     assert "finetune" not in kinds
 
 
+def test_neurons_of_deep_models_are_looked_for_among_all() -> None:
+    """Of other layers than those that were looked at first, too, and where none of the first neurons is the same."""
+    parent = drawn(1, layers=10, neurons=2100, width=24)
+    found = traced(parent, picked(parent, np.arange(2100)[::-1]))
+    assert found.verdict == "derived"
+    assert [change.kind for change in found.changes] == ["disguised"]
+    assert [(link.a.layer, link.b.layer) for link in found.links] == [(layer, layer) for layer in range(10)]
+    assert min(link.agreed for link in found.links) > 0.9
+
+
 def test_siblings_come_from_a_third() -> None:
     found = traced(changed(PARENT, 0.3, seed=1), changed(PARENT, 0.3, seed=2))
     assert found.verdict == "derived"

@@ -33,7 +33,9 @@ _BETTER: Final = 0.002  # in the share: what a round has to gain for another one
 _CLEAR: Final = 0.3  # the share from which on nothing else is tried
 _ENOUGH: Final = 2.0  # matched neurons by the width, for a rotation to be taken from them alone
 _HALVES: Final = (slice(0, None, 2), slice(1, None, 2))
-_LOOKED_FOR: Final = 512  # neurons of a block, which are looked for among all of the other model's
+LOOKED_FOR: Final = 512
+"""Neurons of a block, which are looked for among all of the other model's."""
+
 _BLOCKS: Final = 8  # of the model that has fewer neurons, where it has more; of wide ones half as many
 _NEAR: Final = 3  # blocks of the other one, where it has more than _BLOCKS: those at about the same depth
 
@@ -90,7 +92,7 @@ def _aligned(a: Model, b: Model, known: Frame | None) -> Alignment:
     if a.width > WIDE:
         return _among_few(a, b, [frames.files(a, b), frames.vocabulary(a, b)] if known is None else [known])
     looked_for, among = _chosen(a, b, _BLOCKS)
-    of_a = [a.neurons(block, _LOOKED_FOR) for block in looked_for]
+    of_a = [a.neurons(block, LOOKED_FOR) for block in looked_for]
     numbers = sorted({number for candidates in among for number in candidates})
     of_b = {number: b.neurons(b.blocks[number]) for number in numbers}
     search = _Search(a, b, of_a, of_b, among, known)
@@ -106,7 +108,7 @@ def _in_order(a: Model, b: Model, blocks: Sequence[BlockAgreement], frame: Frame
     """Of models whose neurons are known to be in the same order: where the order found them."""
     matches = []
     for each in blocks:
-        left, right = frame.of_a(a, each.a, _LOOKED_FOR), frame.of_b(b, each.b, NEURONS)
+        left, right = frame.of_a(a, each.a, LOOKED_FOR), frame.of_b(b, each.b, NEURONS)
         matches.append(Match(each.a, each.b, share(left, right)))
     return Alignment(sum(match.agreed for match in matches) / len(a.blocks), tuple(matches), frame)
 
@@ -124,7 +126,7 @@ def _among_few(a: Model, b: Model, tried: Sequence[Frame | None]) -> Alignment:
 
 def _wide_shares(a: Model, b: Model, looked_for: Sequence[Block], among: _Among, frame: Frame) -> Array:
     """One block of B at a time: all of them are too many to hold."""
-    of_a = [frame.of_a(a, block, _LOOKED_FOR) for block in looked_for]
+    of_a = [frame.of_a(a, block, LOOKED_FOR) for block in looked_for]
     shares: Array = np.zeros((len(of_a), len(b.blocks)))
     for place, block in enumerate(b.blocks):
         wanted = [number for number, candidates in enumerate(among) if place in candidates]

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tukar.lineage.align import Alignment, share
+from tukar.lineage.align import LOOKED_FOR, Alignment, share
 from tukar.lineage.frames import Frame
 from tukar.lineage.model import Block, Model
-from tukar.lineage.order import NEURONS, Order
+from tukar.lineage.order import Order
 
 FOUND: Final = 0.1
 """Share of a block's neurons, from which on it counts as found: strangers' reach 0.07."""
 
+_CLEAR: Final = 0.4  # the same, from which on no other is looked at; layers of one model have up to 0.22 in common
 _MOST: Final = 64  # blocks that are held against all of the other model
 
 
@@ -65,10 +66,20 @@ def linked(a: Model, b: Model, order: Order, alignment: Alignment | None) -> Lin
 
 
 def _best(model: Model, blocks: Iterable[Block], other: Model, frame: Frame) -> Iterator[tuple[Block, Block, float]]:
-    """For each of these blocks the one of the other model where it is found, if it is."""
+    """For each of these blocks the one of the other model where it is found: most likely at the same depth."""
     for block in blocks:
-        neurons = frame.of_a(model, block, NEURONS)
-        shares = [(share(neurons, frame.of_b(other, each, NEURONS)), each) for each in other.blocks]
-        most, best = max(shares, key=lambda each: each[0])
+        neurons = frame.of_a(model, block, LOOKED_FOR)
+        most, best = 0.0, other.blocks[0]
+        for each in sorted(other.blocks, key=lambda each: abs(_depth(other, each) - _depth(model, block))):
+            agreed = share(neurons, frame.of_b(other, each))
+            if agreed > most:
+                most, best = agreed, each
+            if most >= _CLEAR:
+                break
         if most >= FOUND:
             yield block, best, most
+
+
+def _depth(model: Model, block: Block) -> float:
+    """From 0 to 1."""
+    return block.layer / max(model.layers - 1, 1)
