@@ -19,13 +19,9 @@ from typing import Final
 import numpy as np
 
 from tukar.lineage.floats import Array
-from tukar.lineage.model import Neurons, polar
+from tukar.lineage.model import Neurons, polar, unit
 
-_EVEN: Final = (
-    100.0,
-    3.0,
-    0.03,
-)  # what is added to the strength of each direction, in means of all, before they are evened
+_EVEN: Final = (100.0, 3.0, 0.03)  # means of all strengths that each has added to it before directions are evened
 _ROUNDS: Final = (5, 5, 10)  # of climbing, at each of them,
 _AGAIN: Final = 2  # times: between, which block is which is told by what was turned
 _WEIGHED: Final = 256  # width up to which moments of some neurons are looked at as well, which takes twice as long
@@ -43,7 +39,9 @@ def rotation(of_a: Sequence[Neurons], of_b: Sequence[Neurons], among: Sequence[S
     if len(of_a) == len(of_b):
         among = [[place] for place in range(len(of_a))]
     some = _some(len(of_a), of_a[0].up.shape[1])
-    of_a, among = [of_a[place] for place in some], [among[place] for place in some]
+    wanted = sorted({place for number in some for place in among[number]})
+    among = [[wanted.index(place) for place in among[number]] for number in some]
+    of_a, of_b = [of_a[number] for number in some], [of_b[place] for place in wanted]
     is_narrow = of_a[0].up.shape[1] <= _WEIGHED
     ways = (False, True) if is_narrow and any(len(places) > 1 for places in among) else (False,)
     return max((_climbed(of_a, of_b, among, is_pooled=way) for way in ways), key=lambda each: each[0])[1]
@@ -80,8 +78,8 @@ def _climbed(
 
 def _moments(blocks: Sequence[Neurons], even: float) -> Array:
     """Blocks by moments by width by width, each symmetric or its own negative, of length 1 and without a trace."""
-    vectors = _evened([_vectors(block) for block in blocks], even)
-    return np.stack([_of_block(block) for block in vectors])
+    by = _evening(blocks, even)
+    return np.stack([_of_block([unit(rows @ by) for rows in _vectors(block)]) for block in blocks])
 
 
 def _vectors(neurons: Neurons) -> list[Array]:
@@ -89,14 +87,13 @@ def _vectors(neurons: Neurons) -> list[Array]:
     return both if neurons.gate is None else [neurons.gate, *both]
 
 
-def _evened(blocks: Sequence[Sequence[Array]], even: float) -> list[list[Array]]:
-    """The same in axes where no direction is much stronger than others; that, too, turns along with the stream."""
-    total = sum(rows.T @ rows for block in blocks for rows in block)
+def _evening(blocks: Sequence[Neurons], even: float) -> Array:
+    """What makes no direction much stronger than others; that, too, turns along with the stream. Width by width."""
+    total = sum(rows.T @ rows for block in blocks for rows in _vectors(block))
     strengths, axes = np.linalg.eigh(total)
     scales = np.sqrt(strengths.clip(0) + np.float32(even) * strengths.mean().clip(_LEAST))
-    by = (axes / scales) @ axes.T
-    made = [[rows @ by for rows in block] for block in blocks]
-    return [[rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(_LEAST) for rows in block] for block in made]
+    made: Array = (axes / scales) @ axes.T
+    return made
 
 
 def _of_block(vectors: Sequence[Array]) -> Array:
