@@ -142,6 +142,13 @@ def test_who_came_first_is_not_claimed_of_what_was_quantised_and_trained_for_lon
     assert traced(far, quantised).direction == "unknown"
 
 
+def test_levels_that_a_rotation_took_away_do_not_say_who_came_first() -> None:
+    quantised = everywhere(drawn(1, layers=3, width=48, neurons=128), levels)
+    child = turned(changed(quantised, 0.05), rotation(3))
+    assert traced(quantised, child).direction in ("a->b", "unknown")
+    assert traced(child, quantised).direction in ("b->a", "unknown")
+
+
 def test_neurons_that_are_gone_are_not_taken_for_others() -> None:
     """Some are much alike in any model: the nearest of one that was pruned may be another."""
     some = np.random.default_rng(5)

@@ -16,7 +16,7 @@ _ZEROS: Final = 0.1  # more of the elements that are 0: pruned
 _ZEROS_OF_LEVELS: Final = 0.2  # of the elements, that quantising alone does not make 0
 _VISIBLE: Final = 0.01  # |B - A| / |A|, below which rounding may have made the difference
 _PARENT: Final = 0.25  # of lambda: up to here A is the parent, from 1 - this on B is
-_MOVED: Final = 0.75  # beyond 0 and 1
+_MOVED: Final = 0.4  # beyond 0 and 1
 _SIBLINGS: Final = 0.4  # from here to 1 - this neither is
 _NEAR: Final = (
     0.9  # the cosine of two models, below which so much was learned that what the parent's kin had is not seen
@@ -33,11 +33,15 @@ _FEWER_BITS: Final = 2  # of a mantissa
 def direction(fits: Sequence[Fit], a: Grain, b: Grain, structure: Structure | None) -> tuple[Direction, list[Reason]]:
     """Who came first, and why; ``unknown`` where nothing tells.
 
-    A rotation that was found almost, and not quite, moves lambda to 0.5: then that says nothing.
+    Whoever rotates a model, or moves scales in it, leaves no levels, no coarser numbers and no zeros: then it says
+    nothing that only one of two has them. A rotation that was found almost, and not quite, moves lambda to 0.5: then
+    that says nothing, either.
     """
     parts = [] if structure is None else _parts(structure)
     rounded, shares = _rounded(a, b, fits), merged(fits)
-    reasons = [*_numbers(a, b, fits), *([] if a.levels != b.levels else rounded), *parts, *shares]
+    is_mixed_up = structure is not None and (structure.axes == "turned" or structure.is_scaled)
+    numbers = [] if is_mixed_up else [*_numbers(a, b, fits), *([] if a.levels != b.levels else rounded)]
+    reasons = [*numbers, *parts, *shares]
     if not rounded and not shares and not _is_pruned(a, b):  # these move lambda, whoever came first
         is_turned = structure is not None and structure.axes != "same"
         reasons += [reason for reason in _trained(fits) if reason.points != "siblings" or not is_turned]

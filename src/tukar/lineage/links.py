@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from tukar.lineage.align import LOOKED_FOR, Alignment, share
 from tukar.lineage.frames import Frame
 from tukar.lineage.model import Block, Model
@@ -14,7 +16,8 @@ from tukar.lineage.order import Order
 FOUND: Final = 0.1
 """Share of a block's neurons, from which on it counts as found: strangers' reach 0.07."""
 
-_CLEAR: Final = 0.4  # the same, from which on no other is looked at; layers of one model have up to 0.22 in common
+_CLEAR: Final = 0.4  # the same, from which on no other is looked at
+_AS_OTHERS: Final = 0.3  # of what others have in common: layers of one published model have up to 0.22
 _MOST: Final = 64  # blocks that are held against all of the other model
 
 
@@ -59,14 +62,15 @@ def linked(a: Model, b: Model, order: Order, alignment: Alignment | None) -> Lin
     rest = [block for block in b.blocks if block not in {link.b for link in found}]
     is_whole = max(len(others), len(rest)) * max(len(a.blocks), len(b.blocks)) <= _MOST**2
     if is_whole:
-        found += [Link(one, other, size) for one, other, size in _best(a, others, b, frame)]
-        found += [Link(one, other, size) for other, one, size in _best(b, rest, a, frame.reversed)]
+        least = max(FOUND, _AS_OTHERS * float(np.median([link.agreed for link in found])))
+        found += [Link(one, other, size) for one, other, size in _best(a, others, b, frame) if size >= least]
+        found += [Link(one, other, size) for other, one, size in _best(b, rest, a, frame.reversed) if size >= least]
     found.sort(key=lambda link: (link.a.layer, link.a.expert, link.b.layer, link.b.expert))
     return Links(frame, tuple(dict.fromkeys(found)), is_whole, in_order)
 
 
 def _best(model: Model, blocks: Iterable[Block], other: Model, frame: Frame) -> Iterator[tuple[Block, Block, float]]:
-    """For each of these blocks the one of the other model where it is found: most likely at the same depth."""
+    """For each of these blocks the other model's that has most of its neurons, and how many."""
     for block in blocks:
         neurons = frame.of_a(model, block, LOOKED_FOR)
         most, best = 0.0, other.blocks[0]
@@ -76,8 +80,7 @@ def _best(model: Model, blocks: Iterable[Block], other: Model, frame: Frame) -> 
                 most, best = agreed, each
             if most >= _CLEAR:
                 break
-        if most >= FOUND:
-            yield block, best, most
+        yield block, best, most
 
 
 def _depth(model: Model, block: Block) -> float:

@@ -144,7 +144,7 @@ def _of_known(a: Model, b: Model) -> Trace:
 
 def _told(a: Model, b: Model, links: Links, found: list[Fit]) -> tuple[Direction, list[Reason], list[Change]]:
     parts = structure(a, b, links, found)
-    if parts.is_scaled or parts.is_mixed:  # of what was rearranged, the rest does not tell what was learned
+    if parts.is_scaled or parts.is_mixed or parts.axes == "turned":  # of that, the rest does not tell what was learned
         found = [fit for fit in found if fit.is_of_neurons and fit.uneven < UNEVEN]
     usable = [] if links.frame.is_partial else alike(found)
     of_a, of_b = grain(a.weights), grain(b.weights)
