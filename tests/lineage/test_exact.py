@@ -20,6 +20,9 @@ TESTS: dict[str, Test] = {
     "trace": exact.trace,
     "fixed": lambda alike: exact.fixed(exact.mutual(alike), alike.shape[1]),
     "ordered": lambda alike: exact.ordered(exact.mutual(alike)),
+    "among 1": lambda alike: exact.among(alike, 1),
+    "among 2": lambda alike: exact.among(alike, 2),
+    "among 4": lambda alike: exact.among(alike, 4),
 }
 
 
@@ -51,7 +54,7 @@ def test_over_all_orders_no_p_is_too_small(test: str, name: str) -> None:
         assert np.mean([each <= log10_p for each in found]) <= 10**log10_p + 1e-9
 
 
-@pytest.mark.parametrize("test", ["fixed", "ordered"])
+@pytest.mark.parametrize("test", ["fixed", "ordered", "among 1", "among 2"])
 def test_the_same_where_one_has_more_neurons(test: str) -> None:
     alike = np.random.default_rng(6).random((9, 6))
     alike[np.arange(6) + 2, np.arange(6)] += 1

@@ -63,6 +63,31 @@ def fixed(pairs: Sequence[tuple[int, int]], size: int) -> float:
     return min(0.0, (_choose(count, same) + lgamma(size - same + 1) - lgamma(size + 1)) / log(10))
 
 
+def among(alike: Array, most: int) -> float:
+    """log10 p of how many neurons have their own place in B among the ``most`` nearest, and are among its.
+
+    Weak kin, as a merge of a few per cent, has many neurons that are near their own and by chance nearer to some other.
+    Of the E pairs that are among each other's nearest, k of different neurons can be chosen in C(n, k) (E / n)^k ways
+    at most (Maclaurin's inequality), and k given ones are all fixed by a uniform permutation with probability
+    (m - k)! / m!: the union bound, as in ``fixed``.
+    """
+    if min(alike.shape) <= most:
+        return 0.0
+    near = _among(alike, most) & _among(alike.T, most).T
+    same, (count, size) = int(np.trace(near)), alike.shape
+    if not same:
+        return 0.0
+    ways = _choose(count, same) + same * log(float(near.sum()) / count)
+    return min(0.0, (ways + lgamma(size - same + 1) - lgamma(size + 1)) / log(10))
+
+
+def _among(alike: Array, most: int) -> Array:
+    """For each row which columns are clearly above all but the ``most`` largest: never more, whatever is equal."""
+    beyond = np.partition(alike, -most - 1, axis=1)[:, -most - 1]
+    found: Array = alike > beyond[:, None] + _CLEAR
+    return found
+
+
 def ordered(pairs: Sequence[tuple[int, int]]) -> float:
     """log10 p of the longest run of pairs that stand in the same order in both, not only at the same places.
 

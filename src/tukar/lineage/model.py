@@ -16,12 +16,13 @@ import numpy as np
 from tukar.errors import Invalid
 from tukar.lineage.architectures import Mlp, Recognised, recognise
 from tukar.lineage.floats import Array
-from tukar.lineage.sketch import Axes
+from tukar.lineage.sketch import Axes, Sketch
 from tukar.lineage.weights import Weights
 
 TOKENS: Final = 8192
 """Of the vocabulary, the first ones, which two are compared by: in most tokenizers the commonest."""
 
+_KEPT: Final = 1024  # neurons of a block whose sketches are kept, 6 MiB: reading them again takes far longer
 _AT_ONCE: Final = 16 << 20  # elements of a matrix that are held
 _BLOCKS: Final = 128  # that are compared: every one is held against every other
 _EXPERTS: Final = 1024  # of a layer, more than any published model has
@@ -88,6 +89,7 @@ class Model:
         self.weights = weights
         self.architecture, self.layers = recognised.architecture, recognised.layers
         self._prefix = recognised.prefix
+        self._sketched: dict[Block, Neurons] = {}
         self.blocks = _some(tuple(self._blocks()), self.layers)
         self.width = self._shape(self.blocks[0], self.blocks[0].mlp.down)[0]
         for block in self.blocks:
@@ -156,6 +158,13 @@ class Model:
         Args:
             axes: width by coordinates, what every vector is multiplied by.
         """
+        if isinstance(axes, Sketch) and most is not None and most <= _KEPT:
+            if block not in self._sketched:
+                self._sketched[block] = self._neurons(block, _KEPT, axes)
+            return self._sketched[block].some(slice(0, most))
+        return self._neurons(block, most, axes)
+
+    def _neurons(self, block: Block, most: int | None, axes: Axes | None) -> Neurons:
         found = self.vectors(block, most)
         activated = found.up if found.gate is None else found.gate
         activated -= activated.mean(axis=0)  # activations are of one sign, and training gives all a common direction

@@ -18,7 +18,8 @@ NEURONS: Final = 1024
 
 _GLANCED: Final = 192  # neurons, where every block is held against every other
 _CLEARLY: Final = 1.05  # by how much a block at another place has to look more alike
-_TESTS: Final = 3  # of a pair of blocks in a frame; as many of the residual axes
+_AMONG: Final = (4, 16)  # of how many nearest neurons a neuron's own may be one
+_TESTS: Final = 3 + len(_AMONG)  # of a pair of blocks in a frame; as many of the residual axes
 _FRAMES: Final = 2  # of axes: the files', and the vocabulary's
 SURE: Final = -6.0
 """log10 p: beyond it no other frame is looked at."""
@@ -119,6 +120,7 @@ def judged(alike: Array) -> Agreement:
     """The tests of a matrix of how alike two things are, from 0 to 1, of which each order is as likely."""
     pairs = exact.mutual(alike)
     log_ps = [exact.fixed(pairs, alike.shape[1]), exact.ordered(pairs)]
+    log_ps += [exact.among(alike, most) for most in _AMONG]
     if alike.shape[0] == alike.shape[1]:
         log_ps.append(exact.trace(alike))
     size = min(alike.shape)
