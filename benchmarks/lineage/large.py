@@ -20,8 +20,9 @@ import numpy as np
 
 from benchmarks.memory import Peak
 from benchmarks.processes import TUKAR
+from tukar.formats.safetensors import safetensors_header
 from tukar.lineage.floats import Array
-from tukar.testing.models import llama_shapes, safetensors_header
+from tukar.testing.models import llama_shapes
 
 Kind = Literal["parent", "tuned", "permuted", "stranger"]
 

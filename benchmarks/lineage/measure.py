@@ -14,12 +14,12 @@ import numpy as np
 
 from benchmarks.lineage.net import Net, written
 from benchmarks.lineage.pairs import Pair, net
+from tukar.formats.safetensors import safetensors_header
 from tukar.lineage.floats import Array
 from tukar.lineage.model import Model, opened
 from tukar.lineage.trace import Trace, trace
 from tukar.lineage.weights import Weights
 from tukar.objects.sources import BytesSource
-from tukar.testing.models import safetensors_header
 
 Result = dict[str, Any]
 """A pair, and: verdict; log10_p; score; direction; changes; seconds."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from tukar.formats.opaque import Opaque
-from tukar.formats.safetensors import Safetensors
+from tukar.formats.safetensors import Safetensors, safetensors_header
 from tukar.testing.formats import FormatContract
-from tukar.testing.models import safetensors_header, tiny_safetensors
+from tukar.testing.models import tiny_safetensors
 from tukar.testing.sources import SparseSource
 from tukar.types import ByteSource, Layout, TensorInfo
 

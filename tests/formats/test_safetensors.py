@@ -3,10 +3,10 @@ import random
 
 import pytest
 
-from tukar.formats.safetensors import BITS, MAX_HEADER, MAX_METADATA, Safetensors
+from tukar.formats.safetensors import BITS, MAX_HEADER, MAX_METADATA, Safetensors, safetensors_header
 from tukar.objects.sources import BytesSource
 from tukar.testing.formats import FormatContract
-from tukar.testing.models import safetensors_header, tiny_safetensors
+from tukar.testing.models import tiny_safetensors
 from tukar.testing.sources import CountingSource, SparseSource
 from tukar.types import Layout, TensorInfo
 

@@ -185,19 +185,19 @@ def test_a_sibling_that_changed_little_is_not_taken_for_the_parent_of_one_that_c
         assert found.direction == "unknown"
 
 
-def test_a_common_start_is_not_a_common_training() -> None:
+def from_one_start(seed: int) -> Small:
     """What was learned is a few strong directions, which are each model's own."""
+    some = np.random.default_rng(seed)
 
-    def trained(seed: int) -> Small:
-        some = np.random.default_rng(seed)
+    def learned(values: Array) -> Array:
+        left, right = (some.standard_normal((size, 6)) for size in values.shape)
+        return (values + 0.5 * left @ right.T).astype(np.float32)
 
-        def learned(values: Array) -> Array:
-            left, right = (some.standard_normal((size, 6)) for size in values.shape)
-            return (values + 0.5 * left @ right.T).astype(np.float32)
+    return everywhere(PARENT, learned)
 
-        return everywhere(PARENT, learned)
 
-    found = traced(trained(1), trained(2))
+def test_a_common_start_is_not_a_common_training() -> None:
+    found = traced(from_one_start(1), from_one_start(2))
     assert found.verdict == "shared-start"
     assert found.log10_p is not None
     assert found.log10_p < -50
@@ -220,6 +220,7 @@ def test_every_verdict_has_limits_and_words() -> None:
     assert set(words.VERDICTS) == set(verdicts)
     for verdict in verdicts:
         assert list(words.of(verdict, "a->b"))
+        assert list(words.of_sketches(verdict))
 
 
 def test_other_names_of_the_same_model() -> None:

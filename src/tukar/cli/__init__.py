@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "ls": "List the repositories that you may read, the last changed first.",
     "show": "Show what a repository holds: files and what storing them takes.",
     "trace": "Test by their weights whether one model descends from another.",
+    "sketch": "Write the little of a model that others can be traced by without its weights.",
     "check": "Read everything that is stored and compare it with its digests.",
     "gc": "Free what no repository needs.",
     "repack": "Encode anew what was published plain.",

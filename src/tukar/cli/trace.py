@@ -38,6 +38,9 @@ def trace(a: str, b: str | None, html: Path | None, data: Path | None, output: O
     @REVISION and #FILE where that is needed. Without B, A is compared with every model of the hub that you may read,
     the most related first. Only weights are read, and no model is run; for two that are here, no hub is needed.
 
+    Either may be a sketch, as `tukar sketch` writes it: then only the order of neurons and axes is compared, in
+    seconds.
+
     The verdict is evidence with an error rate, and no accusation: what the test cannot see stands below it.
 
     \b
@@ -47,6 +50,7 @@ def trace(a: str, b: str | None, html: Path | None, data: Path | None, output: O
       tukar trace acme/base acme/child --json
       tukar trace ./mine --data ./my-hub
       tukar trace acme/child
+      tukar trace base.sketch ./suspect
     """
     if html is not None and b is None:
         raise click.UsageError("--html is for a comparison of two models: name B")

@@ -10,8 +10,10 @@ take gigabytes (an empty JSON list of three bytes costs 64 in Python).
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from math import prod
 from typing import Final
 
@@ -46,6 +48,28 @@ _FLAT_OBJECT = rb'\{(?:[^"{}]++|' + _STRING + rb")*+\}"
 _START = re.compile(_SPACE + rb"\{" + _SPACE + rb"(\}?)")
 _MEMBER = re.compile(_SPACE + rb"(%b)%b:%b(%b)%b([,}])" % (_STRING, _SPACE, _SPACE, _FLAT_OBJECT, _SPACE), re.DOTALL)
 _END = re.compile(_SPACE)
+
+
+def nbytes(dtype: str, shape: tuple[int, ...]) -> int:
+    """How many bytes a tensor takes; KeyError for a dtype that is not known."""
+    return prod(shape) * BITS[dtype] // 8
+
+
+def safetensors_header(
+    shapes: Mapping[str, tuple[str, tuple[int, ...]]], metadata: Mapping[str, str] | None = None
+) -> bytes:
+    """The first bytes of a file, up to the tensors' data, which follow in the same order.
+
+    Args:
+        shapes: each tensor's name with its dtype and shape.
+    """
+    stops = list(accumulate(nbytes(*kind) for kind in shapes.values()))
+    header: dict[str, object] = {} if metadata is None else {"__metadata__": dict(metadata)}
+    for (name, (dtype, shape)), start, stop in zip(shapes.items(), [0, *stops], stops, strict=False):
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, stop]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
 
 
 class Safetensors:

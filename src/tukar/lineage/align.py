@@ -79,7 +79,7 @@ def align(a: Model, b: Model, order: Order | None = None) -> Alignment | None:
     if order is not None and order.frame is not None and order.sure():
         return _in_order(a, b, order.sure(), order.frame)
     is_in_files = order is not None and order.axes is not None and order.axes.log10_p <= SURE
-    known = frames.files(a, b) if is_in_files else None
+    known = frames.files(a.width) if is_in_files else None
     if sum(map(a.count, a.blocks)) <= sum(map(b.count, b.blocks)):
         return _aligned(a, b, known)
     found = _aligned(b, a, known)
@@ -90,7 +90,7 @@ def align(a: Model, b: Model, order: Order | None = None) -> Alignment | None:
 def _aligned(a: Model, b: Model, known: Frame | None) -> Alignment:
     """Where A has no more neurons than B."""
     if a.width > WIDE:
-        return _among_few(a, b, [frames.files(a, b), frames.vocabulary(a, b)] if known is None else [known])
+        return _among_few(a, b, [frames.files(a.width), frames.vocabulary(a, b)] if known is None else [known])
     looked_for, among = _chosen(a, b, _BLOCKS)
     of_a = [a.neurons(block, LOOKED_FOR) for block in looked_for]
     numbers = sorted({number for candidates in among for number in candidates})

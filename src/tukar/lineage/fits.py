@@ -16,12 +16,12 @@ from typing import Final
 import numpy as np
 
 from tukar.lineage import exact
+from tukar.lineage.countsketch import Axes
 from tukar.lineage.floats import Array
 from tukar.lineage.frames import WIDE
 from tukar.lineage.links import Link, Links
 from tukar.lineage.model import Block, Model, Neurons
 from tukar.lineage.order import NEURONS, likeness
-from tukar.lineage.sketch import Axes
 from tukar.lineage.weights import Weights
 
 _ROWS: Final = 384  # of a matrix that are looked at, and

@@ -8,12 +8,32 @@ axes: cosines of neurons are known well enough from some hundred of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import numpy as np
 
+from tukar.lineage.countsketch import Axes, CountSketch
+from tukar.lineage.floats import Array
 from tukar.lineage.model import TOKENS, Block, Model, Neurons, polar
-from tukar.lineage.sketch import Axes, Sketch
+
+
+class Compared(Protocol):
+    """What blocks are compared of: a model, or what was kept of it."""
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """From the input on."""
+
+    @property
+    def width(self) -> int:
+        """Of the residual stream."""
+
+    def neurons(self, block: Block, most: int | None = None, axes: Axes | None = None) -> Neurons:
+        """As ``Model.neurons``."""
+
+    def tokens(self, most: int) -> Array | None:
+        """The first tokens of the vocabulary by axes; None if there are none."""
+
 
 Name = Literal["files", "vocabulary", "neurons"]
 
@@ -36,13 +56,17 @@ class Frame:
     a: Axes | None = None
     b: Axes | None = None
 
-    def of_a(self, model: Model, block: Block, most: int | None = None) -> Neurons:
+    def of_a(self, model: Compared, block: Block, most: int | None = None) -> Neurons:
         """A block's neurons there, each vector of length 1; at most the first ``most``."""
         return model.neurons(block, most, self.a)
 
-    def of_b(self, model: Model, block: Block, most: int | None = None) -> Neurons:
+    def of_b(self, model: Compared, block: Block, most: int | None = None) -> Neurons:
         """The same of B's."""
         return model.neurons(block, most, self.b)
+
+    def coordinates(self, width: int) -> int:
+        """How many the vectors of A have there, in a residual stream of this width."""
+        return width if self.a is None else self.a.shape[1]
 
     @property
     def is_partial(self) -> bool:
@@ -52,7 +76,7 @@ class Frame:
     @property
     def plain(self) -> Frame:
         """The same with all coordinates, where they are the files' own."""
-        return Frame("files") if isinstance(self.a, Sketch) else self
+        return Frame("files") if isinstance(self.a, CountSketch) else self
 
     @property
     def reversed(self) -> Frame:
@@ -60,11 +84,11 @@ class Frame:
         return Frame(self.name, self.b, self.a)
 
 
-def files(a: Model, b: Model) -> Frame:
-    """The axes as the files have them; of wide models, sums of some of them, the same for both."""
-    if a.width <= WIDE:
+def files(width: int) -> Frame:
+    """The axes as the files have them; of wide models, sums of some of them, the same for all of this width."""
+    if width <= WIDE:
         return Frame("files")
-    sketch = Sketch(a.width, _COORDINATES)
+    sketch = CountSketch(width, _COORDINATES)
     return Frame("files", sketch, sketch)
 
 

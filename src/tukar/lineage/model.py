@@ -15,8 +15,8 @@ import numpy as np
 
 from tukar.errors import Invalid
 from tukar.lineage.architectures import Mlp, Recognised, recognise
+from tukar.lineage.countsketch import Axes, CountSketch
 from tukar.lineage.floats import Array
-from tukar.lineage.sketch import Axes, Sketch
 from tukar.lineage.weights import Weights
 
 TOKENS: Final = 8192
@@ -24,7 +24,10 @@ TOKENS: Final = 8192
 
 _KEPT: Final = 1024  # neurons of a block whose sketches are kept, 6 MiB: reading them again takes far longer
 _AT_ONCE: Final = 16 << 20  # elements of a matrix that are held
-_BLOCKS: Final = 128  # that are compared: every one is held against every other
+LAYERS: Final = 512
+"""More than any model has: every block is held against every other."""
+
+_BLOCKS: Final = 128  # that are compared, where there are more of them than layers
 _EXPERTS: Final = 1024  # of a layer, more than any published model has
 
 
@@ -88,6 +91,8 @@ class Model:
         """Invalid if the shapes do not fit together."""
         self.weights = weights
         self.architecture, self.layers = recognised.architecture, recognised.layers
+        if self.layers > LAYERS:
+            raise Invalid(f"the model has {self.layers:,} layers, or says so: more than {LAYERS} are not compared")
         self._prefix = recognised.prefix
         self._sketched: dict[Block, Neurons] = {}
         self.blocks = _some(tuple(self._blocks()), self.layers)
@@ -158,7 +163,7 @@ class Model:
         Args:
             axes: width by coordinates, what every vector is multiplied by.
         """
-        if isinstance(axes, Sketch) and most is not None and most <= _KEPT:
+        if isinstance(axes, CountSketch) and most is not None and most <= _KEPT:
             if block not in self._sketched:
                 self._sketched[block] = self._neurons(block, _KEPT, axes)
             return self._sketched[block].some(slice(0, most))

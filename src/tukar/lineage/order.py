@@ -10,7 +10,7 @@ import numpy as np
 
 from tukar.lineage import exact, frames
 from tukar.lineage.floats import Array
-from tukar.lineage.frames import WIDE, Frame
+from tukar.lineage.frames import WIDE, Compared, Frame
 from tukar.lineage.model import TOKENS, Block, Model, Neurons, unit
 
 NEURONS: Final = 1024
@@ -77,24 +77,41 @@ def compare(a: Model, b: Model) -> Order:
     """
     if a.width != b.width:
         return Order(0.0)
-    tried = _TESTS * (_FRAMES * len(a.blocks) * len(b.blocks) + 1)
-    frame = frames.files(a, b)
+    frame = frames.files(a.width)
     agreements = list(_blocks(a, b, frame))
-    axes = _axes(a, b)
-    if exact.any_of([each.log10_p for each in agreements], tried) > SURE:
+    if exact.any_of([each.log10_p for each in agreements], _tried(a, b)) > SURE:
         other = frames.vocabulary(a, b)
         turned = [] if other is None else list(_blocks(a, b, other))
         if other is not None and _least(turned) < _least(agreements):
             agreements, frame = turned, other
+    return _order(a, b, agreements, frame)
+
+
+def compare_in_files(a: Compared, b: Compared) -> Order:
+    """The same in the axes that the files have alone, which is all that sketches can be compared in."""
+    if a.width != b.width:
+        return Order(0.0)
+    frame = frames.files(a.width)
+    return _order(a, b, list(_blocks(a, b, frame)), frame)
+
+
+def _order(a: Compared, b: Compared, agreements: Sequence[BlockAgreement], frame: Frame) -> Order:
+    axes = _axes(a, b)
     found = [*agreements, axes] if axes is not None else agreements
-    return Order(exact.any_of([each.log10_p for each in found], tried), tuple(agreements), axes, frame)
+    log10_p = exact.any_of([each.log10_p for each in found], _tried(a, b))
+    return Order(log10_p, tuple(agreements), axes, frame)
+
+
+def _tried(a: Compared, b: Compared) -> int:
+    """How many tests there can be."""
+    return _TESTS * (_FRAMES * len(a.blocks) * len(b.blocks) + 1)
 
 
 def _least(agreements: Sequence[Agreement]) -> float:
     return min(each.log10_p for each in agreements)
 
 
-def _blocks(a: Model, b: Model, frame: Frame) -> Iterator[BlockAgreement]:
+def _blocks(a: Compared, b: Compared, frame: Frame) -> Iterator[BlockAgreement]:
     partners = _partners(a, b, frame)
     for number, block in enumerate(a.blocks):
         other = b.blocks[partners[number]]
@@ -102,7 +119,7 @@ def _blocks(a: Model, b: Model, frame: Frame) -> Iterator[BlockAgreement]:
         yield BlockAgreement(found.log10_p, found.same, found.in_order, block, other)
 
 
-def _partners(a: Model, b: Model, frame: Frame) -> list[int]:
+def _partners(a: Compared, b: Compared, frame: Frame) -> list[int]:
     """For each block of A the one of B that looks most like it: a glance at a few neurons of each."""
     of_a = [frame.of_a(a, block, _GLANCED) for block in a.blocks]
     of_b = [frame.of_b(b, block, _GLANCED) for block in b.blocks]
@@ -144,7 +161,7 @@ def likeness(a: Neurons, b: Neurons) -> Array:
     return alike
 
 
-def _axes(a: Model, b: Model) -> Agreement | None:
+def _axes(a: Compared, b: Compared) -> Agreement | None:
     """The residual axes, each described by what the first tokens of the vocabulary have there; of wide models some."""
     left, right = a.tokens(TOKENS), b.tokens(TOKENS)
     if left is None or right is None:

@@ -10,13 +10,13 @@ from typing import Final, Literal
 import numpy as np
 
 from tukar.lineage import exact
+from tukar.lineage.countsketch import CountSketch
 from tukar.lineage.fits import Fit
 from tukar.lineage.floats import Array
 from tukar.lineage.frames import Frame
 from tukar.lineage.links import Link, Links
 from tukar.lineage.model import Model
 from tukar.lineage.order import NEURONS, SURE, likeness
-from tukar.lineage.sketch import Sketch
 
 Standing = Literal["same", "permuted", "turned"]
 
@@ -112,7 +112,7 @@ def _is_in_order(a: Model, b: Model, link: Link, links: Links) -> bool:
 
 def _axes(frame: Frame) -> Standing:
     rotation = frame.b if frame.a is None else frame.a
-    if rotation is None or isinstance(rotation, Sketch):
+    if rotation is None or isinstance(rotation, CountSketch):
         return "same"
     if frame.is_partial:
         return "turned"

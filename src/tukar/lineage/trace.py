@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -16,15 +16,18 @@ from tukar.lineage.align import align
 from tukar.lineage.changes import changes, is_forward, turned
 from tukar.lineage.direction import direction
 from tukar.lineage.evidence import Change, Direction, Reason, Verdict
-from tukar.lineage.fits import Fit, alike, by_name, corresponding, fits
+from tukar.lineage.exact import mutual
+from tukar.lineage.fits import NEURONS_OF, Fit, Pair, alike, by_name, corresponding, fits
 from tukar.lineage.frames import WIDE
 from tukar.lineage.grain import grain
 from tukar.lineage.links import Link, Links, linked
 from tukar.lineage.model import Model, opened
-from tukar.lineage.order import SURE, compare
+from tukar.lineage.modelsketch import ModelSketch, is_sketch, sketched
+from tukar.lineage.order import SURE, Order, compare, compare_in_files, likeness
 from tukar.lineage.structure import UNEVEN, structure
 from tukar.lineage.unknown import axes
 from tukar.lineage.weights import Weights
+from tukar.objects.sources import BytesSource
 
 DERIVED: Final = 0.15
 """The score from which on neurons that two vectors find alike are no chance: strangers of the tuning families reach
@@ -76,7 +79,14 @@ class Trace:
 
 
 def trace(a: Weights, b: Weights) -> Trace:
-    """Test two models' weights. Invalid where their shapes do not fit together, Unsupported for unknown dtypes."""
+    """Test two models' weights, or a sketch and a model's weights, or two sketchs.
+
+    Raises:
+        Invalid: shapes do not fit together.
+        Unsupported: a dtype is not known; or beside a sketch, the architecture is not.
+    """
+    if is_sketch(a) or is_sketch(b):
+        return _of_sketches(_sketch(a), _sketch(b))
     left, right = opened(a), opened(b)
     if left is None or right is None:
         return _of_unknown(a, b, (left, right))
@@ -140,6 +150,42 @@ def _of_known(a: Model, b: Model) -> Trace:
         names,
         (*words.of(verdict, towards), *words.ALWAYS),
     )
+
+
+def _sketch(weights: Weights) -> ModelSketch:
+    return ModelSketch(weights if is_sketch(weights) else Weights([BytesSource(sketched(weights))]))
+
+
+def _of_sketches(a: ModelSketch, b: ModelSketch) -> Trace:
+    """By the order of neurons and axes alone."""
+    names, layers = (a.architecture, b.architecture), (a.layers, b.layers)
+    if a.width != b.width:
+        return Trace("none", layers=layers, architectures=names, limits=(words.OTHER_WIDTH, *words.ALWAYS))
+    order = compare_in_files(a, b)
+    verdict: Verdict = "none"
+    if order.log10_p <= SURE:
+        verdict = _sure(fits(_kept(a, b, order))) if order.sure() else "review"
+    return Trace(
+        verdict,
+        order.log10_p,
+        links=tuple(Link(each.a, each.b, max(each.same, each.in_order)) for each in order.sure()),
+        is_in_order=True,
+        layers=layers,
+        architectures=names,
+        limits=(*words.of_sketches(verdict), *words.ALWAYS),
+    )
+
+
+def _kept(a: ModelSketch, b: ModelSketch, order: Order) -> Iterator[Pair]:
+    """The neurons that correspond, of those that sketchs have."""
+    for each in order.sure():
+        left, right = a.neurons(each.a), b.neurons(each.b)
+        pairs = np.array(mutual(likeness(left, right)))
+        if len(pairs) < _ENOUGH or (left.gate is None) != (right.gate is None):
+            continue
+        for kind, of_a, of_b in zip(NEURONS_OF, left.all(), right.all(), strict=True):
+            if of_a is not None and of_b is not None:
+                yield Pair(f"{each.a.layer}{kind}", of_a[pairs[:, 0]], of_b[pairs[:, 1]])
 
 
 def _told(a: Model, b: Model, links: Links, found: list[Fit]) -> tuple[Direction, list[Reason], list[Change]]:

@@ -43,6 +43,10 @@ NOTHING_SHARED: Final = (
     "The architecture is not in the table, and the two have no matrices of the same names and shapes, so nothing was"
     " compared."
 )
+_SKETCH: Final = (
+    "Compared by sketches, which have the first neurons and axes of a model: the weights tell which one came first,"
+    " what was done, and whether one was disguised. A sketch is what its maker says it is."
+)
 _COMMON_ANCESTOR: Final = "Both may come from a third model: two models' weights cannot rule that out."
 _NO_DIRECTION: Final = (
     "Which one came first cannot be told here: what only rearranges weights leaves no trace of it, and after long"
@@ -60,10 +64,21 @@ _COMMON_START: Final = (
 
 def of(verdict: Verdict, towards: Direction) -> Iterator[str]:
     """Those of a verdict."""
+    yield from _of(verdict)
+    if verdict in ("derived", "review"):
+        yield _NO_DIRECTION if towards == "unknown" else _LITTLE_CHANGED
+
+
+def of_sketches(verdict: Verdict) -> Iterator[str]:
+    """The same where only sketches were compared."""
+    yield from _of(verdict)
+    yield _SKETCH
+
+
+def _of(verdict: Verdict) -> Iterator[str]:
     if verdict == "none":
         yield from NOT_SEEN
     if verdict in ("derived", "review"):
         yield _COMMON_ANCESTOR
-        yield _NO_DIRECTION if towards == "unknown" else _LITTLE_CHANGED
     if verdict == "shared-start":
         yield _COMMON_START

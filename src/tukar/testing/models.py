@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from itertools import accumulate
 from math import prod
 from pathlib import Path
 from typing import Final
 
-from tukar.formats.safetensors import BITS
+from tukar.formats.safetensors import nbytes, safetensors_header
 from tukar.testing.gguf import tiny_gguf
 from tukar.testing.weights import Shapes, weights
 
@@ -19,7 +18,6 @@ __all__ = [
     "big_model",
     "big_safetensors",
     "llama_shapes",
-    "safetensors_header",
     "tiny_gguf",
     "tiny_safetensors",
     "tiny_sharded",
@@ -86,25 +84,10 @@ def llama_shapes(layers: int = 32, hidden: int = 4096, inner: int = 11008, vocab
     return {name: ("BF16", shape) for name, shape in shapes.items()}
 
 
-def safetensors_header(shapes: Shapes, metadata: Mapping[str, str] | None = None) -> bytes:
-    """The first bytes of a safetensors file, up to the tensors' data."""
-    stops = list(accumulate(_nbytes(*kind) for kind in shapes.values()))
-    header: dict[str, object] = {} if metadata is None else {"__metadata__": dict(metadata)}
-    for (name, (dtype, shape)), start, stop in zip(shapes.items(), [0, *stops], stops, strict=False):
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, stop]}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text
-
-
 def _safetensors(shapes: Shapes, seed: int, metadata: Mapping[str, str] | None) -> Iterator[bytes]:
     yield safetensors_header(shapes, metadata)
     for name, (dtype, shape) in shapes.items():
-        yield from weights(dtype, _nbytes(dtype, shape), f"{seed}/{name}")
-
-
-def _nbytes(dtype: str, shape: tuple[int, ...]) -> int:
-    return prod(shape) * BITS[dtype] // 8
+        yield from weights(dtype, nbytes(dtype, shape), f"{seed}/{name}")
 
 
 def _split(shapes: Shapes, shard_bytes: int) -> list[dict[str, tuple[str, tuple[int, ...]]]]:
@@ -112,10 +95,10 @@ def _split(shapes: Shapes, shard_bytes: int) -> list[dict[str, tuple[str, tuple[
     groups: list[dict[str, tuple[str, tuple[int, ...]]]] = [{}]
     room = shard_bytes
     for name, kind in shapes.items():
-        room -= _nbytes(*kind)
+        room -= nbytes(*kind)
         if room < 0 and groups[-1]:
             groups.append({})
-            room = shard_bytes - _nbytes(*kind)
+            room = shard_bytes - nbytes(*kind)
         groups[-1][name] = kind
     return groups
 
@@ -125,7 +108,7 @@ def _shard_name(index: int, count: int) -> str:
 
 
 def _index(groups: list[dict[str, tuple[str, tuple[int, ...]]]]) -> bytes:
-    total = sum(_nbytes(*kind) for group in groups for kind in group.values())
+    total = sum(nbytes(*kind) for group in groups for kind in group.values())
     weight_map = {name: _shard_name(index, len(groups)) for index, group in enumerate(groups) for name in group}
     return json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map}, indent=2).encode() + b"\n"
 

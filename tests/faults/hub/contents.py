@@ -12,8 +12,9 @@ from functools import cache
 
 from blake3 import blake3
 
+from tukar.formats.safetensors import safetensors_header
 from tukar.testing import relations
-from tukar.testing.models import Shapes, safetensors_header, tiny_gguf
+from tukar.testing.models import Shapes, tiny_gguf
 from tukar.testing.weights import weights
 from tukar.testing.xet import MadeRun, MadeXorb
 

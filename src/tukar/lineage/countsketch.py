@@ -11,7 +11,7 @@ from tukar.lineage.floats import Array
 _SEED: Final = 1  # of the signs; any would do
 
 
-class Sketch:
+class CountSketch:
     """Each coordinate is the sum of some axes that are neighbours, with signs by chance: inner products stay what they
     are on average (M. Charikar, K. Chen and M. Farach-Colton, Finding frequent items in data streams, 2002). To make
     them takes ``rows @ sketch`` a fraction of the time that a matrix of random directions would.
@@ -34,5 +34,5 @@ class Sketch:
         return made
 
 
-Axes: TypeAlias = "Array | Sketch"
+Axes: TypeAlias = "Array | CountSketch"
 """Width by coordinates: what vectors are multiplied by."""
