@@ -64,6 +64,7 @@ zoo: $(TRAINING)/.stamp ## train the small models that tests of descent are meas
 bench-lineage: zoo families $(BIN)/.stamp-hub $(TRACERS)/.stamp ## measure tests of descent beside other tools, and write the page of it (hours)
 	@$(BIN)/python -m benchmarks.lineage pairs --tuning --children 300
 	@$(BIN)/python -m benchmarks.lineage pairs
+	@$(BIN)/python -m benchmarks.lineage sketches
 	@$(BIN)/python -m benchmarks.lineage real
 	@$(BIN)/python -m benchmarks.lineage nulls
 	@$(BIN)/python -m benchmarks.lineage large

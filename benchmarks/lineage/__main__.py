@@ -2,6 +2,7 @@
 
 python -m benchmarks.lineage zoo         trains what is missing, in an environment of requirements/families.txt
 python -m benchmarks.lineage pairs       holds models against each other, in the hub's environment
+python -m benchmarks.lineage sketches    the same by sketches alone
 python -m benchmarks.lineage real        the same for published models, which `make families` fine-tunes
 python -m benchmarks.lineage nulls       looks whether exact p are valid
 python -m benchmarks.lineage large       memory and time of two models of 7B; it needs 28 GB of disk
@@ -50,6 +51,7 @@ class Way:
 
 WAYS: Final = {
     "pairs": Way("measure"),
+    "sketches": Way("sketches", "-sketches", 500),
     "published": Way("published", "-published", needed=("scipy",)),
     "peers": Way("peers", "-peers", 500, ("modeldna", "provenancekit", "torch", "weightscope")),  # they take longer
 }
@@ -71,7 +73,7 @@ def main() -> int:
     parser.add_argument("--into", type=Path, help="where results go (default: the same)")
     parser.add_argument("--families", type=int, default=zoo.TUNING + zoo.TESTING, help="of each architecture")
     parser.add_argument("--tuning", action="store_true", help="pairs of those families that tests may be tuned on")
-    parser.add_argument("--children", type=int, help="pairs of strangers' children (default: 7000, of other tools 500)")
+    parser.add_argument("--children", type=int, help="pairs of strangers' children (default: 7000 for pairs, else 500)")
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count(), help="processes (default: as many as processors)"
     )

@@ -12,7 +12,8 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -33,21 +34,51 @@ _AT_ONCE: Final = 1 << 24  # elements
 
 
 def measured(folder: Path, layers: int) -> Iterator[dict[str, Any]]:
-    """Each child beside the parent: the verdict, the largest memory in MiB, and seconds, by one thread."""
+    """Each child beside the parent, by one thread: the verdict, the largest memory in MiB, and seconds; by weights, and
+    by sketches: how large one is in bytes, seconds to write it, and the verdict and seconds of the comparison.
+    """
     write(folder / "parent", "parent", layers)
+    sketches = {"parent": _run(folder, "sketch", "parent", "parent.sketch")}
     for kind in CHILDREN:
         write(folder / kind, kind, layers)
-        began = time.perf_counter()
-        command = [str(TUKAR), "trace", str(folder / "parent"), str(folder / kind), "--json"]
-        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process, Peak(process.pid) as peak:
-            assert process.stdout is not None
-            found = json.load(process.stdout)
-        seconds = round(time.perf_counter() - began, 1)
+        by_weights = _run(folder, "trace", "parent", kind)
+        sketches[kind] = _run(folder, "sketch", kind, f"{kind}.sketch")
+        by_sketches = _run(folder, "trace", "parent.sketch", f"{kind}.sketch")
         shutil.rmtree(folder / kind)
-        told = {name: found[name] for name in ("verdict", "log10_p_exact", "score")}
-        yield {"kind": kind, "layers": layers, "mib": round(peak.mib), "seconds": seconds} | told
+        told = {name: by_weights.found[name] for name in ("verdict", "log10_p_exact", "score")}
+        yield {
+            "kind": kind,
+            "layers": layers,
+            "mib": by_weights.mib,
+            "seconds": by_weights.seconds,
+            **told,
+            "sketch": {
+                "size": sketches[kind].found["size"],
+                "written": sketches[kind].seconds,
+                "seconds": by_sketches.seconds,
+                **{name: by_sketches.found[name] for name in ("verdict", "log10_p_exact")},
+            },
+        }
     shutil.rmtree(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """What a command found, the largest memory in MiB, and how long it took."""
+
+    found: Mapping[str, Any]
+    mib: int
+    seconds: float
+
+
+def _run(folder: Path, command: str, a: str, b: str) -> _Ran:
+    began = time.perf_counter()
+    told = [str(TUKAR), command, str(folder / a), str(folder / b), "--json"]
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    with subprocess.Popen(told, stdout=subprocess.PIPE, env=environment) as process, Peak(process.pid) as peak:
+        assert process.stdout is not None
+        found = json.load(process.stdout)
+    return _Ran(found, round(peak.mib), round(time.perf_counter() - began, 1))
 
 
 def write(folder: Path, kind: Kind, layers: int) -> None:

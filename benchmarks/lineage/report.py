@@ -35,6 +35,8 @@ TITLES: Final = {"llama": "LLaMA", "gpt2": "GPT-2", "bert": "BERT"}
 Result = Mapping[str, Any]
 
 _TRUTHS: Final = {"kin": "a->b", "siblings": "siblings"}
+_PERMUTED: Final = "neurons permuted"
+_TURNED: Final = ("axes permuted", "rotated")
 _SMALL: Final = -100  # log10 p
 _PICTURE: Final = "![Derived pairs found against independent pairs accused, test by test](../images/lineage.svg)"
 
@@ -49,6 +51,8 @@ def publish(folder: Path) -> None:
     parts += [_real(real)] if real else []
     large = _read(folder / "large.jsonl")
     parts += [_large(large)] if large else []
+    sketches = _read(folder / "testing-sketches.jsonl")
+    parts += [_by_sketches(sketches)] if sketches else []
     beside = _read(folder / BESIDE / "testing.jsonl")
     others = roc.others(folder / BESIDE, "testing")
     parts += [_others(beside, others)] if others else []
@@ -274,7 +278,40 @@ def _large(large: Sequence[Result]) -> str:
         numbers = (f"{each['log10_p_exact']:.0f}", f"{each['score']:.2f}", f"{each['mib']:,}", f"{each['seconds']:.0f}")
         rows.append([each["kind"], str(each["layers"]), each["verdict"], *numbers])
     head = ["beside its parent", "layers", "verdict", "log10 p", "score", "memory, MiB", "seconds, one thread"]
-    return f"## Two models of the shapes of a 7B\n\n{table(head, rows)}"
+    of_sketches = []
+    for each, sketch in ((each, each["sketch"]) for each in large):
+        numbers = (f"{sketch['size'] / 1e6:.1f}", f"{sketch['written']:.1f}", f"{sketch['seconds']:.1f}")
+        of_sketches.append([each["kind"], sketch["verdict"], f"{sketch['log10_p_exact']:.0f}", *numbers])
+    other = ["by sketches", "verdict", "log10 p", "MB", "seconds to write", "seconds to compare, one thread"]
+    return f"## Two models of the shapes of a 7B\n\n{table(head, rows)}\n\n{table(other, of_sketches)}"
+
+
+def _by_sketches(results: Sequence[Result]) -> str:
+    """Of sketches alone, by what they can see."""
+
+    def cell(truth: str, is_wanted: Callable[[Result], bool], *verdicts: str) -> Callable[[str | None], str]:
+        def text(name: str | None) -> str:
+            some = [each for each in _of(results, name, truth=truth) if is_wanted(each)]
+            return str(Rate(sum(each["verdict"] in verdicts for each in some), len(some)))
+
+        return text
+
+    accusing = ("derived", "shared-start", "review")
+    rows = [
+        ("strangers accused, bases", cell("strangers", lambda each: each["how"] == "bases", *accusing)),
+        ("strangers accused, children", cell("strangers", lambda each: each["how"] == "children", *accusing)),
+        ("kin: derived, neurons and axes in order", cell("kin", _is_in_order, "derived")),
+        ("kin: derived, 2 to 6 changes", cell("kin", lambda each: each["how"].endswith(" changes"), "derived")),
+        ("kin: derived, axes permuted or turned", cell("kin", lambda each: each["how"] in _TURNED, "derived")),
+        ("kin: review, neurons permuted", cell("kin", lambda each: each["how"] == _PERMUTED, "review")),
+        ("siblings: derived", cell("siblings", lambda _: True, "derived")),
+        ("twins: shared-start", cell("twins", lambda _: True, "shared-start")),
+    ]
+    return f"## By sketches alone, %\n\n{_by_architecture('', rows)}"
+
+
+def _is_in_order(each: Result) -> bool:
+    return each["how"] in pairs.KINDS and each["how"] not in (_PERMUTED, *_TURNED)
 
 
 def _others(testing: Sequence[Result], others: Sequence[roc.Judge]) -> str:

@@ -51,6 +51,10 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         lines += [result(architecture, "twins", "the same start", "shared-start", -300, 0.3)]
         lines += [result(architecture, "strangers", how, "none", -0.5, 0.03) for how in ("bases", "children")]
     (tmp_path / "testing.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    (tmp_path / "testing-sketches.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    sketch = {"size": 10_400_000, "written": 9.4, "seconds": 3.2, "verdict": "derived", "log10_p_exact": -354.2}
+    large = {"kind": "tuned", "layers": 32, "mib": 1573, "seconds": 70.4, "verdict": "derived", "score": 1.0}
+    (tmp_path / "large.jsonl").write_text(json.dumps(large | {"log10_p_exact": -2635.9, "sketch": sketch}))
     (tmp_path / "nulls.jsonl").write_text("\n".join(json.dumps({"log10_p": p}) for p in (0, -0.1, -1.5)))
     facts = {"date": "2026-01-01", "processor": "one", "python": "3.11.7", "revision": "abcdef0"}
     (tmp_path / "testing.facts.json").write_text(json.dumps(facts))
@@ -78,6 +82,11 @@ def test_the_page_has_all_figures(measured: Path) -> None:
     assert "something earlier" not in page
     assert "Measured on 2026-01-01: one; Python 3.11.7; Tukar abcdef0." in page
     assert "| accused, bases, % | 0 of 1: 0 (0–97.5) |" in page
+    assert "| kin: derived, neurons and axes in order | 75.0 (19.4–99.4) |" in page
+    assert "| strangers accused, bases | 0 (0–97.5) |" in page
+    assert "| twins: shared-start | 100.0 (2.5–100.0) |" in page
+    assert "| tuned | 32 | derived | -2636 | 1.00 | 1,573 | 70 |" in page
+    assert "| tuned | derived | -354 | 10.4 | 9.4 | 3.2 |" in page
     first, *rest = pairs.HIDDEN
     assert "| **all single and compound changes** | 75.0 (19.4–99.4) |" in page
     assert f"| **{first}** | 100.0 (2.5–100.0) |" in page
