@@ -9,6 +9,7 @@ import pytest
 
 from tukar.errors import Invalid
 from tukar.lineage.architectures import TABLE, recognise
+from tukar.lineage.countsketch import CountSketch
 from tukar.lineage.floats import Array
 from tukar.lineage.model import Neurons, opened, unit
 from tukar.lineage.weights import Weights
@@ -163,6 +164,27 @@ def test_some_of_the_neurons_are_the_first(name: str) -> None:
     some, every = found.neurons(found.blocks[0], 10), found.neurons(found.blocks[0])
     assert len(some) == 10
     np.testing.assert_allclose(some.down, every.down[:10], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [*GATED, *PLAIN])
+def test_what_is_folded_piece_by_piece_is_what_is_folded_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tukar.lineage.model._AT_ONCE", 200)  # elements: five rows or so
+    found, axes = model((GATED | PLAIN)[name]), CountSketch(48, 10)
+    block = found.blocks[-1]
+    for most in (None, 7):
+        pieces, whole = found.vectors(block, most, axes), found.vectors(block, most).turned(axes)
+        for piece, wanted in zip(pieces.all(), whole.all(), strict=True):
+            assert (piece is None) == (wanted is None)
+            if piece is not None:
+                np.testing.assert_allclose(piece, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [*GATED, *PLAIN])
+def test_some_of_the_axes_that_are_written_are_the_first(name: str) -> None:
+    found = model((GATED | PLAIN)[name])
+    some, every = found.vectors(found.blocks[0], 9, written=11), found.vectors(found.blocks[0], 9)
+    np.testing.assert_array_equal(some.down, every.down[:, :11])
+    np.testing.assert_array_equal(some.up, every.up)
 
 
 def test_every_entry_of_the_table_is_tried_here() -> None:

@@ -18,19 +18,35 @@ class CountSketch:
 
     Attributes:
         shape: width and coordinates.
+        size: how many axes go into a coordinate.
     """
 
     __array_ufunc__ = None  # numpy leaves ``rows @ sketch`` to the sketch
 
     def __init__(self, width: int, most: int) -> None:
         """Of so many axes, in as many coordinates at most."""
-        self._size = -(-width // most)
-        self._signs = np.random.default_rng(_SEED).choice([-1, 1], width).astype(np.float32)
-        self.shape = width, -(-width // self._size)
+        self.size = -(-width // most)
+        self.shape = width, -(-width // self.size)
+        signs = np.random.default_rng(_SEED).choice([-1, 1], self.size * self.shape[1])
+        self._signs = signs.astype(np.float32).reshape(self.shape[1], self.size)
 
     def __rmatmul__(self, rows: Array) -> Array:
         """Rows by width to rows by coordinates."""
-        made: Array = np.add.reduceat(rows * self._signs, np.arange(0, self.shape[0], self._size), axis=1)
+        return self.some(rows.T, 0).T
+
+    def some(self, columns: Array, start: int) -> Array:
+        """Some axes by vectors to coordinates by vectors.
+
+        Args:
+            start: the number of the first of these axes; it is a multiple of ``size``, and so are they, unless they are
+                the last.
+        """
+        missing = -len(columns) % self.size
+        if missing:
+            columns = np.pad(columns, ((0, missing), (0, 0)))
+        grouped = columns.reshape(-1, self.size, columns.shape[1])
+        first = start // self.size
+        made: Array = np.einsum("csv,cs->cv", grouped, self._signs[first : first + len(grouped)])
         return made
 
 

@@ -193,7 +193,7 @@ def _neurons(a: Model, b: Model, link: Link, links: Links) -> Iterator[Pair]:
 
 
 def _vectors(model: Model, block: Block, axes: Axes | None, places: Array) -> Neurons:
-    found = model.vectors(block, int(places.max()) + 1)
+    found = model.vectors(block, int(places.max()) + 1, written=_COLUMNS if axes is None else None)
     gate = None if found.gate is None else found.gate[places]
     some = Neurons(gate, found.up[places], found.down[places])
     return some if axes is None else some.turned(axes)

@@ -39,7 +39,8 @@ def finite(values: Array) -> Array:
 
 
 def _bf16(data: Buffer) -> Array:
-    return (np.frombuffer(data, "<u2").astype("<u4") << 16).view("<f4")
+    found: Array = np.left_shift(np.frombuffer(data, "<u2"), 16, dtype="<u4").view("<f4")
+    return found
 
 
 def _float8(exponent: int, mantissa: int, bias: int, *, is_finite: bool) -> Callable[[Buffer], Array]:

@@ -23,7 +23,7 @@ TOKENS: Final = 8192
 """Of the vocabulary, the first ones, which two are compared by: in most tokenizers the commonest."""
 
 _KEPT: Final = 1024  # neurons of a block whose sketches are kept, 6 MiB: reading them again takes far longer
-_AT_ONCE: Final = 16 << 20  # elements of a matrix that are held
+_AT_ONCE: Final = 4 << 20  # elements of a matrix that are held
 LAYERS: Final = 512
 """More than any model has: every block is held against every other."""
 
@@ -133,6 +133,10 @@ class Model:
     def _is_stacked(self, block: Block) -> bool:
         return not self.architecture.is_transposed and len(self.weights.shape(self._name(block, block.mlp.up))) == 3
 
+    def _is_plain(self, block: Block) -> bool:
+        """Whether its matrices have a row for each output, and nothing else."""
+        return not self.architecture.is_transposed and not self._is_stacked(block)
+
     def _is_fused(self, block: Block) -> bool:
         """Whether the rows of the gate come first in ``up``."""
         return (
@@ -170,10 +174,10 @@ class Model:
         return self._neurons(block, most, axes)
 
     def _neurons(self, block: Block, most: int | None, axes: Axes | None) -> Neurons:
-        found = self.vectors(block, most)
+        found = self.vectors(block, most, axes if isinstance(axes, CountSketch) else None)
         activated = found.up if found.gate is None else found.gate
         activated -= activated.mean(axis=0)  # activations are of one sign, and training gives all a common direction
-        if axes is not None:
+        if axes is not None and not isinstance(axes, CountSketch):
             found = found.turned(axes)
         return Neurons(None if found.gate is None else unit(found.gate), unit(found.up), unit(found.down))
 
@@ -186,21 +190,35 @@ class Model:
         parts = (block.mlp.up, block.mlp.down, block.mlp.gate)
         return [self._name(block, part) for part in parts if part is not None]
 
-    def vectors(self, block: Block, most: int | None = None) -> Neurons:
-        """The same with the lengths that they have, but for what norms scale."""
+    def vectors(
+        self, block: Block, most: int | None = None, axes: CountSketch | None = None, written: int | None = None
+    ) -> Neurons:
+        """The same with the lengths that they have, but for what norms scale.
+
+        Args:
+            axes: width by coordinates, what every vector is multiplied by as it is read: at once, they take far more.
+            written: how many of the axes that ``down`` writes are wanted, the first ones; the others cost much to read.
+        """
         mlp, count = block.mlp, self.count(block)
         stop = count if most is None else min(most, count)
         first = count if self._is_fused(block) else 0
-        up = self._into(block, mlp.up, first, first + stop)
+        up = self._into(block, mlp.up, first, first + stop, axes)
         gate = None
         if mlp.gate is not None or first:
-            gate = self._into(block, mlp.gate or mlp.up, 0, stop)
-        return Neurons(gate, up, self._columns(block, mlp.down, stop))
+            gate = self._into(block, mlp.gate or mlp.up, 0, stop, axes)
+        return Neurons(gate, up, self._columns(block, mlp.down, stop, axes, written or self.width))
 
-    def _into(self, block: Block, part: str, start: int, stop: int) -> Array:
+    def _into(self, block: Block, part: str, start: int, stop: int, axes: CountSketch | None) -> Array:
         """How neurons read what the norm was given."""
+        if axes is None:
+            return self._normed(block, part, start, stop)
+        step = max(_AT_ONCE // self.width, 1) if self._is_plain(block) else stop  # others are read whole for any part
+        pieces = [self._normed(block, part, at, min(at + step, stop)) @ axes for at in range(start, stop, step)]
+        return np.concatenate(pieces)
+
+    def _normed(self, block: Block, part: str, start: int, stop: int) -> Array:
         rows = self._rows(block, part, start, stop)
-        rows = rows * self.norm(block)
+        rows = np.multiply(rows, self.norm(block), out=rows if rows.flags.writeable else None)
         norm = self._name(block, block.mlp.norm)
         if norm.removesuffix("weight") + "bias" in self.weights:  # LayerNorm takes the mean out
             rows -= rows.mean(axis=1, keepdims=True)
@@ -214,15 +232,22 @@ class Model:
             return self.weights.read(name, block.expert, block.expert + 1)[0, start:stop]
         return self.weights.read(name, start, stop)
 
-    def _columns(self, block: Block, part: str, stop: int) -> Array:
+    def _columns(self, block: Block, part: str, stop: int, axes: CountSketch | None, written: int) -> Array:
         name = self._name(block, part)
+        if not self._is_plain(block):
+            whole = self._outputs(block, name, stop)
+            return whole[:, :written] if axes is None else whole @ axes
+        step = max(_AT_ONCE // self.count(block), 1)
+        if axes is not None:
+            step = -(-step // axes.size) * axes.size
+        rows = min(written, self.width)
+        pieces = ((at, self.weights.read(name, at, min(at + step, rows), stop)) for at in range(0, rows, step))
+        return np.concatenate([piece if axes is None else axes.some(piece, at) for at, piece in pieces]).T
+
+    def _outputs(self, block: Block, name: str, stop: int) -> Array:
         if self.architecture.is_transposed:
             return self.weights.read(name, 0, stop)
-        if self._is_stacked(block):
-            return self.weights.read(name, block.expert, block.expert + 1)[0, :, :stop].T
-        step = max(_AT_ONCE // self.count(block), 1)
-        pieces = [self.weights.read(name, at, at + step, stop) for at in range(0, self.width, step)]
-        return np.concatenate(pieces).T
+        return self.weights.read(name, block.expert, block.expert + 1)[0, :, :stop].T
 
     @cached_property
     def embedding(self) -> str | None:

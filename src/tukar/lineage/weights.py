@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+import numpy as np
+
 from tukar.errors import Invalid
 from tukar.formats import open_file
 from tukar.lineage.floats import Array, as_floats, finite
 from tukar.types import ByteSource, TensorInfo
 
-_FEW: Final = 4  # times as many columns as are wanted make it worth to read them row by row
+_FAR: Final = (
+    128 << 10
+)  # bytes of a row, from which on a disk has what is wanted of the next one sooner than all between
 
 
 class Weights:
@@ -64,10 +68,13 @@ class Weights:
         stop = info.shape[0] if stop is None else min(stop, info.shape[0])
         one = info.nbytes // max(info.shape[0], 1)
         first, last = info.start + start * one, info.start + stop * one
-        if columns is not None and columns < info.shape[1]:
-            if one % info.shape[1] or columns * _FEW > info.shape[1]:
-                return self._read(name, start, stop, None)[:, :columns]
-            part = one // info.shape[1] * columns
+        if columns is None or columns >= info.shape[1]:
+            return as_floats(info.dtype, file.read(first, last), (stop - start, *info.shape[1:]))
+        if one % info.shape[1]:  # elements have no bytes of their own
+            return self._read(name, start, stop, None)[:, :columns]
+        part = one // info.shape[1] * columns
+        if one >= _FAR:
             data = b"".join(file.read(at, at + part) for at in range(first, last, one))
-            return as_floats(info.dtype, data, (stop - start, columns))
-        return as_floats(info.dtype, file.read(first, last), (stop - start, *info.shape[1:]))
+        else:
+            data = np.frombuffer(file.read(first, last), np.uint8).reshape(-1, one)[:, :part].tobytes()
+        return as_floats(info.dtype, data, (stop - start, columns))
