@@ -147,13 +147,14 @@ def test_the_lease_of_a_long_job_is_renewed(database: Database) -> None:
         first = look(database, context.job.id).leased_until or 0.0
         held_until.append(first)
         # Twice the lease: without renewals, the other thread would have taken the job over.
-        wait_until(lambda: (look(database, context.job.id).leased_until or 0.0) > first + 2)
+        wait_until(lambda: (look(database, context.job.id).leased_until or 0.0) > first + 6)
         context.checkpoint()
         return "hello"
 
     job_id = submit(database)
-    with Runner(database, {"greet": greet}, lease_seconds=1, poll_seconds=0.05, threads=2):
-        wait_until(lambda: look(database, job_id).state != "running" and bool(held_until))
+    with Runner(database, {"greet": greet}, lease_seconds=3, poll_seconds=0.05, threads=2):
+        # What it held first, for only then has the job been claimed.
+        wait_until(lambda: bool(held_until) and look(database, job_id).state != "running")
     job = look(database, job_id)
     assert (job.state, job.attempts, len(held_until)) == ("done", 1, 1)
 
