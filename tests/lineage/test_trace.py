@@ -10,12 +10,16 @@ import pytest
 
 from tukar.lineage import words
 from tukar.lineage.evidence import Direction, Verdict
+from tukar.lineage.exact import fixed, mutual
+from tukar.lineage.fits import matched
 from tukar.lineage.floats import Array
+from tukar.lineage.model import unit
+from tukar.lineage.order import compare_in_files
 from tukar.lineage.trace import Trace, conformal, trace
 from tukar.lineage.weights import Weights
 from tukar.objects.sources import BytesSource
 
-from .made import Layer, Small, Tensors, changed, drawn, llama, picked, safetensors
+from .made import Layer, Small, Tensors, changed, drawn, llama, model, picked, safetensors
 from .test_align import gpt2, rotation, scaled, turned
 
 PARENT = drawn(1, layers=4, neurons=128)
@@ -203,6 +207,33 @@ def test_a_common_start_is_not_a_common_training() -> None:
     assert found.log10_p < -50
     assert found.direction == "unknown"
     assert found.changes == ()
+
+
+@pytest.mark.parametrize("words", [PARENT.embedding, OTHER.embedding], ids=["vocabulary", "other vocabulary"])
+def test_neurons_that_are_a_little_alike_in_the_wrong_axes_are_looked_for_in_others(words: Array) -> None:
+    """Most axes stand at other places, and some do not: neurons in order are then found in the files' axes, barely."""
+    axes = np.arange(48)
+    axes[:42] = np.random.default_rng(5).permutation(42)
+    child = turned(replace(changed(PARENT, 0.2), embedding=words), np.eye(48, dtype=np.float32)[:, axes])
+    barely = compare_in_files(model(llama(PARENT)), model(llama(child)))
+    assert barely.sure()
+    assert barely.agreed < 0.5
+    found = traced(PARENT, child)
+    assert found.verdict == "derived"
+    assert found.score is not None
+    assert found.score > 0.9
+    assert all(link.agreed > 0.9 for link in found.links)
+
+
+def test_neurons_of_weak_kin_correspond_by_their_places() -> None:
+    """Their own are near and seldom nearest, so most that are each other's nearest belong to others."""
+    some = np.random.default_rng(7)
+    a, b = (some.standard_normal((128, 48)).astype(np.float32) for _ in range(2))
+    alike = np.square((unit(a) @ unit(0.16 * a + 0.84 * b).T).clip(0, 1))
+    pairs = mutual(alike)
+    assert fixed(pairs, 128) > -6
+    assert sum(one == other for one, other in pairs) < len(pairs) / 2
+    assert matched(alike) == [(place, place) for place in range(128)]
 
 
 @pytest.mark.parametrize("seed", range(2, 8))

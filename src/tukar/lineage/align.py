@@ -76,8 +76,16 @@ def align(a: Model, b: Model, order: Order | None = None) -> Alignment | None:
     """
     if a.width != b.width:
         return None
-    if order is not None and order.frame is not None and order.sure():
-        return _in_order(a, b, order.sure(), order.frame)
+    if order is None or order.frame is None or not order.sure():
+        return _looked_for(a, b, order)
+    found = None if order.is_plain else _looked_for(a, b, order)
+    if found is not None and found.score >= _CLEAR:
+        return found
+    return _in_order(a, b, order.sure(), order.frame)
+
+
+def _looked_for(a: Model, b: Model, order: Order | None) -> Alignment:
+    """Wherever neurons stand."""
     is_in_files = order is not None and order.axes is not None and order.axes.log10_p <= SURE
     known = frames.files(a.width) if is_in_files else None
     if sum(map(a.count, a.blocks)) <= sum(map(b.count, b.blocks)):

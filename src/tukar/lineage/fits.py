@@ -21,7 +21,7 @@ from tukar.lineage.floats import Array
 from tukar.lineage.frames import WIDE
 from tukar.lineage.links import Link, Links
 from tukar.lineage.model import Block, Model, Neurons
-from tukar.lineage.order import NEURONS, likeness
+from tukar.lineage.order import NEURONS, SURE, in_place, likeness
 from tukar.lineage.weights import Weights
 
 _ROWS: Final = 384  # of a matrix that are looked at, and
@@ -36,7 +36,6 @@ NEURONS_OF: Final = (" gate", " up", " down")
 _LAYER: Final = re.compile(r"(?:^|\.)(\d+)\.")
 _CHANCE: Final = 0.4  # of the usual likeness, below which two neurons are not the same
 _APART: Final = 0.3  # below the usual likeness, the same
-_SAME_PLACE: Final = -6.0  # log10 p of neurons at the same places, to take all of them for each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +175,7 @@ def _neurons(a: Model, b: Model, link: Link, links: Links) -> Iterator[Pair]:
     frame = links.frame
     among = NEURONS if links.in_order or a.width > WIDE else None  # in another order, they may be anywhere
     alike = likeness(frame.of_a(a, link.a, NEURONS), frame.of_b(b, link.b, among))
-    pairs = exact.mutual(alike)
-    if alike.shape[0] == alike.shape[1] and exact.fixed(pairs, alike.shape[1]) < _SAME_PLACE:
-        pairs = [(place, place) for place in range(len(alike))]
-    else:  # a neuron whose own is gone has a nearest one, too
-        usual = float(np.median([alike[pair] for pair in pairs] or [0.0]))
-        pairs = [pair for pair in pairs if alike[pair] >= max(_CHANCE * usual, usual - _APART)]
+    pairs = matched(alike)
     if not pairs:
         return
     places = np.array(pairs[:_ROWS])
@@ -190,6 +184,16 @@ def _neurons(a: Model, b: Model, link: Link, links: Links) -> Iterator[Pair]:
     for kind, of_a, of_b in zip(NEURONS_OF, left.all(), right.all(), strict=True):
         if of_a is not None and of_b is not None:
             yield Pair(f"{link.a.layer}{kind}", of_a, of_b)
+
+
+def matched(alike: Array) -> list[tuple[int, int]]:
+    """Which neurons of two blocks are each other's, by how alike they are."""
+    pairs = exact.mutual(alike)
+    if alike.shape[0] == alike.shape[1] and in_place(pairs, alike) <= SURE:
+        return [(place, place) for place in range(len(alike))]
+    # A neuron whose own is gone has a nearest one, too.
+    usual = float(np.median([alike[pair] for pair in pairs] or [0.0]))
+    return [pair for pair in pairs if alike[pair] >= max(_CHANCE * usual, usual - _APART)]
 
 
 def _vectors(model: Model, block: Block, axes: Axes | None, places: Array) -> Neurons:

@@ -48,12 +48,12 @@ class Links:
 
 
 def linked(a: Model, b: Model, order: Order, alignment: Alignment | None) -> Links | None:
-    """By the order of neurons where that tells something, else by the alignment; None if neither does."""
+    """By the order of neurons, or by the alignment where that found more or the order nothing; None if neither did."""
     if order.frame is None:
         return None
-    found = [Link(each.a, each.b, max(each.same, each.in_order)) for each in order.sure()]
-    in_order, frame = bool(found), order.frame
-    if not found and alignment is not None:
+    in_order = bool(order.sure()) and (alignment is None or alignment.frame is order.frame)
+    found, frame = [Link(each.a, each.b, each.agreed) for each in order.sure()], order.frame
+    if not in_order and alignment is not None:
         found = [Link(match.a, match.b, match.agreed) for match in alignment.matches if match.agreed >= FOUND]
         frame = alignment.frame
     if not found:

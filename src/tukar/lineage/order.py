@@ -21,8 +21,9 @@ _CLEARLY: Final = 1.05  # by how much a block at another place has to look more 
 _AMONG: Final = (4, 16)  # of how many nearest neurons a neuron's own may be one
 _TESTS: Final = 3 + len(_AMONG)  # of a pair of blocks in a frame; as many of the residual axes
 _FRAMES: Final = 2  # of axes: the files', and the vocabulary's
+_MOST: Final = 0.5  # of a block's neurons, from which on no other frame is looked at
 SURE: Final = -6.0
-"""log10 p: beyond it no other frame is looked at."""
+"""log10 p: beyond it neurons or axes are in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class Agreement:
     log10_p: float
     same: float
     in_order: float
+
+    @property
+    def agreed(self) -> float:
+        """The larger share: what was pruned has left its place, and not its order."""
+        return max(self.same, self.in_order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +74,31 @@ class Order:
         """The blocks that are no chance."""
         return [each for each in self.blocks if each.log10_p <= SURE]
 
+    @property
+    def agreed(self) -> float:
+        """Of the block that agrees most."""
+        return max((each.agreed for each in self.blocks), default=0.0)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the frame is beyond doubt: where neurons kept their order and axes did not, something is found in the
+        wrong axes, too.
+        """
+        return self.agreed >= _MOST
+
 
 def compare(a: Model, b: Model) -> Order:
-    """The exact tests, in the axes that the files have; if they say nothing, in those of the vocabulary.
+    """The exact tests, in the axes that the files have; if few neurons are found there, in those of the vocabulary too.
 
     A rotation that is taken from the vocabularies alone knows nothing of neurons, whose order is as exchangeable as
     before. Which pairs of blocks are looked at closely may depend on all weights: the bound is over all that there are.
     """
-    if a.width != b.width:
-        return Order(0.0)
-    frame = frames.files(a.width)
-    agreements = list(_blocks(a, b, frame))
-    if exact.any_of([each.log10_p for each in agreements], _tried(a, b)) > SURE:
-        other = frames.vocabulary(a, b)
-        turned = [] if other is None else list(_blocks(a, b, other))
-        if other is not None and _least(turned) < _least(agreements):
-            agreements, frame = turned, other
-    return _order(a, b, agreements, frame)
+    order = compare_in_files(a, b)
+    other = None if order.frame is None or order.is_plain else frames.vocabulary(a, b)
+    if other is None:
+        return order
+    turned = list(_blocks(a, b, other))
+    return order if _least(order.blocks) <= _least(turned) else _order(a, b, turned, other)
 
 
 def compare_in_files(a: Compared, b: Compared) -> Order:
@@ -136,13 +150,17 @@ def _partners(a: Compared, b: Compared, frame: Frame) -> list[int]:
 def judged(alike: Array) -> Agreement:
     """The tests of a matrix of how alike two things are, from 0 to 1, of which each order is as likely."""
     pairs = exact.mutual(alike)
-    log_ps = [exact.fixed(pairs, alike.shape[1]), exact.ordered(pairs)]
-    log_ps += [exact.among(alike, most) for most in _AMONG]
+    log_ps = [in_place(pairs, alike), exact.ordered(pairs)]
     if alike.shape[0] == alike.shape[1]:
         log_ps.append(exact.trace(alike))
     size = min(alike.shape)
     same, longest = sum(i == j for i, j in pairs), exact.increasing([j for _, j in pairs])
     return Agreement(min(log_ps), same / size, longest / size)
+
+
+def in_place(pairs: Sequence[tuple[int, int]], alike: Array) -> float:
+    """log10 p of neurons that stand at the same places: ``pairs`` are each other's nearest, others are nearly so."""
+    return min(exact.fixed(pairs, alike.shape[1]), *(exact.among(alike, most) for most in _AMONG))
 
 
 def likeness(a: Neurons, b: Neurons) -> Array:

@@ -16,7 +16,7 @@ from tukar.lineage.floats import Array
 from tukar.lineage.frames import Frame
 from tukar.lineage.links import Link, Links
 from tukar.lineage.model import Model
-from tukar.lineage.order import NEURONS, SURE, likeness
+from tukar.lineage.order import NEURONS, SURE, in_place, likeness
 
 Standing = Literal["same", "permuted", "turned"]
 
@@ -107,7 +107,7 @@ def _doubled(links: Sequence[Link]) -> tuple[int, int]:
 def _is_in_order(a: Model, b: Model, link: Link, links: Links) -> bool:
     alike = likeness(links.frame.of_a(a, link.a, NEURONS), links.frame.of_b(b, link.b, NEURONS))
     pairs = exact.mutual(alike)
-    return min(exact.fixed(pairs, alike.shape[1]), exact.ordered(pairs)) <= SURE
+    return min(in_place(pairs, alike), exact.ordered(pairs)) <= SURE
 
 
 def _axes(frame: Frame) -> Standing:

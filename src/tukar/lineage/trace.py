@@ -16,8 +16,7 @@ from tukar.lineage.align import align
 from tukar.lineage.changes import changes, is_forward, turned
 from tukar.lineage.direction import direction
 from tukar.lineage.evidence import Change, Direction, Reason, Verdict
-from tukar.lineage.exact import mutual
-from tukar.lineage.fits import NEURONS_OF, Fit, Pair, alike, by_name, corresponding, fits
+from tukar.lineage.fits import NEURONS_OF, Fit, Pair, alike, by_name, corresponding, fits, matched
 from tukar.lineage.frames import WIDE
 from tukar.lineage.grain import grain
 from tukar.lineage.links import Link, Links, linked
@@ -168,7 +167,7 @@ def _of_sketches(a: ModelSketch, b: ModelSketch) -> Trace:
     return Trace(
         verdict,
         order.log10_p,
-        links=tuple(Link(each.a, each.b, max(each.same, each.in_order)) for each in order.sure()),
+        links=tuple(Link(each.a, each.b, each.agreed) for each in order.sure()),
         is_in_order=True,
         layers=layers,
         architectures=names,
@@ -180,7 +179,7 @@ def _kept(a: ModelSketch, b: ModelSketch, order: Order) -> Iterator[Pair]:
     """The neurons that correspond, of those that sketchs have."""
     for each in order.sure():
         left, right = a.neurons(each.a), b.neurons(each.b)
-        pairs = np.array(mutual(likeness(left, right)))
+        pairs = np.array(matched(likeness(left, right)))
         if len(pairs) < _ENOUGH or (left.gate is None) != (right.gate is None):
             continue
         for kind, of_a, of_b in zip(NEURONS_OF, left.all(), right.all(), strict=True):
