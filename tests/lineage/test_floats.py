@@ -6,8 +6,8 @@ import gguf
 import numpy as np
 import pytest
 
-from tukar.errors import Unsupported
-from tukar.lineage.floats import as_floats
+from tukar.errors import Invalid, Unsupported
+from tukar.lineage.floats import as_floats, finite
 
 VALUES = np.array([[0.0, -0.0, 1.0], [-2.5, 448.0, 2.0**-9]], np.float32)
 
@@ -49,7 +49,21 @@ def test_quantised_elements_are_near_what_they_were(dtype: str, most: float) -> 
     assert 0 < np.abs(read - values).max() < most
 
 
-@pytest.mark.parametrize("dtype", ["GGML_TYPE_99", "F4", "Q4_0_4_4", "no type at all"])
+@pytest.mark.parametrize("dtype", ["GGML_TYPE_99", "F4", "Q4_0_4_4", "no type at all", "mro", "__class__", "name"])
 def test_what_cannot_be_read_is_said(dtype: str) -> None:
     with pytest.raises(Unsupported, match=dtype):
         as_floats(dtype, bytes(18), (32,))
+
+
+@pytest.mark.parametrize("dtype", ["Q4_0", "Q8_0", "Q4_K", "IQ2_XXS"])
+@pytest.mark.parametrize("shape", [(32,), (31,), (2, 256), ()])
+def test_bytes_that_do_not_fit_are_refused(dtype: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(Invalid, match=dtype):
+        as_floats(dtype, bytes(17), shape)
+
+
+def test_what_is_infinite_or_no_number_is_nothing() -> None:
+    values = np.array([1, np.nan, np.inf, -np.inf, 3e38, -1e-40], np.float32)
+    np.testing.assert_array_equal(finite(values), np.array([1, 0, 0, 0, 3e38, -1e-40], np.float32))
+    plain = values[4:]
+    assert finite(plain) is plain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from tukar.lineage.floats import Array
 from tukar.lineage.model import unit
 from tukar.lineage.order import compare_in_files
 from tukar.lineage.trace import Trace, conformal, trace
+from tukar.lineage.unknown import axes
 from tukar.lineage.weights import Weights
 from tukar.objects.sources import BytesSource
 
@@ -175,6 +177,44 @@ def test_neurons_of_deep_models_are_looked_for_among_all() -> None:
     assert min(link.agreed for link in found.links) > 0.9
 
 
+@pytest.mark.parametrize("moved", [6, 40, 100])
+def test_neurons_of_which_some_were_put_elsewhere_are_in_another_order(moved: int) -> None:
+    order = np.arange(128)
+    order[:moved] = np.roll(order[:moved], 1)
+    found = traced(PARENT, picked(PARENT, order))
+    assert found.verdict == "derived"
+    assert found.direction == "unknown"
+    assert [change.kind for change in found.changes] == ["disguised"]
+
+
+def test_neurons_that_were_all_moved_on_by_as_much_are_in_another_order() -> None:
+    found = traced(PARENT, picked(PARENT, np.roll(np.arange(128), 32)))
+    assert [change.kind for change in found.changes] == ["disguised"]
+
+
+@pytest.mark.parametrize("dtype", ["BF16", "F16"])
+def test_numbers_that_others_would_be_rounded_to_are_of_no_cast(dtype: str) -> None:
+    """What was trained on for a moment, and kept with more bits, differs by as much as rounding does."""
+    some = np.random.default_rng(3)
+    base = weights(llama(PARENT), dtype)
+    rounded = {name: base.read(name) for name in base}
+    by = {"BF16": 2e-3, "F16": 2.5e-4}[dtype]
+    tuned = {name: values * (1 + by * some.standard_normal(values.shape)) for name, values in rounded.items()}
+    found = trace(base, weights(tuned))
+    assert found.direction != "b->a"
+    assert "cast" not in [change.kind for change in found.changes]
+    assert trace(weights(llama(PARENT)), base).direction == "a->b"
+
+
+def test_what_is_no_number_is_told() -> None:
+    first, *others = PARENT.layers
+    spoilt = PARENT.with_layers(replace(first, up=first.up * np.nan), *others)
+    found = traced(PARENT, spoilt)
+    assert found.verdict == "derived"
+    assert found.limits[0].startswith("In model.layers.0.mlp.up_proj.weight of B, elements are no numbers")
+    assert "no numbers" not in traced(PARENT, PARENT).limits[0]
+
+
 def test_siblings_come_from_a_third() -> None:
     found = traced(changed(PARENT, 0.3, seed=1), changed(PARENT, 0.3, seed=2))
     assert found.verdict == "derived"
@@ -246,6 +286,34 @@ def test_strangers_are_not_accused(seed: int) -> None:
     assert set(words.NOT_SEEN) < set(found.limits)
 
 
+@pytest.mark.parametrize("names", [llama, gpt2])
+@pytest.mark.parametrize(("neurons", "width"), [(1, 16), (8, 16), (16, 16), (37, 32), (64, 16), (64, 128), (128, 96)])
+def test_small_strangers_are_not_accused(neurons: int, width: int, names: Callable[[Small], Tensors]) -> None:
+    """Of few neurons some agree by chance, and to few beside the axes a rotation can be fitted."""
+    for seed in range(10, 18, 2):
+        a, b = (drawn(seed + other, layers=2, neurons=neurons, width=width) for other in (0, 1))
+        found = traced(a, b, names)
+        assert found.verdict == "none"
+        assert (found.score is None) == (words.FEW in found.limits) == (neurons < 128)
+
+
+def test_scales_that_are_powers_of_two_hide_nothing() -> None:
+    """All numbers can be moved so far that their squares are none any more, and compute the same."""
+    far = np.float32(2.0**52)
+    layers = [
+        replace(each, gate=each.gate * far, up=each.up * far, down=each.down * far, norm=each.norm / far)
+        for each in changed(PARENT, 0.3).layers
+    ]
+    child = Small(changed(PARENT, 0.3).embedding * far, tuple(layers))
+    with np.errstate(all="raise", under="ignore"):
+        found = traced(PARENT, child)
+    assert found.verdict == "derived"
+    assert found.log10_p == traced(PARENT, changed(PARENT, 0.3)).log10_p
+    assert "vocabulary" not in [change.kind for change in found.changes]
+    tiny = everywhere(PARENT, lambda values: values * np.float32(1e-30))
+    assert traced(PARENT, tiny).log10_p == traced(PARENT, PARENT).log10_p
+
+
 def test_every_verdict_has_limits_and_words() -> None:
     verdicts: tuple[Verdict, ...] = ("derived", "shared-start", "review", "none")
     assert set(words.VERDICTS) == set(verdicts)
@@ -311,6 +379,36 @@ def test_an_unknown_architecture_gets_what_needs_no_knowledge() -> None:
     stranger = traced(PARENT, drawn(2, layers=4, neurons=128), unknown)
     assert stranger.verdict == "none"
     assert words.UNKNOWN in stranger.limits
+
+
+def test_p_of_an_unknown_architecture_are_for_all_tests_together() -> None:
+    """Over all orders that five axes can stand in, p is at most x with probability x or less."""
+    some = np.random.default_rng(2)
+    a, b = ({name: some.standard_normal((3, 5)).astype(np.float32) for name in "xyz"} for _ in range(2))
+    ps = []
+    for order in permutations(range(5)):
+        found = axes(weights(a), weights({name: rows[:, list(order)] for name, rows in b.items()}))
+        assert found is not None
+        ps.append(10**found.log10_p)
+    assert all(sum(p <= x for p in ps) <= x * len(ps) for x in ps)
+
+
+def test_of_an_unknown_architecture_the_width_is_no_vocabulary() -> None:
+    """Tokens stand in one order wherever a tokenizer is the same."""
+    some = np.random.default_rng(3)
+    common = np.outer(np.arange(300), np.ones(16)) / 10
+    a, b = (
+        {name: (common + some.standard_normal((300, 16))).astype(np.float32) for name in ("words", "contexts")}
+        for _ in range(2)
+    )
+    found = axes(weights(a), weights(b))
+    assert found is not None
+    assert found.log10_p > -1
+
+
+def test_matrices_without_elements_are_no_harm() -> None:
+    empty = {"x": np.zeros((0, 5), np.float32), "y": np.zeros((0, 5), np.float32), "z": np.zeros((0, 7), np.float32)}
+    assert trace(weights(empty), weights(empty)).verdict == "none"
 
 
 def test_what_cannot_be_compared_says_so() -> None:

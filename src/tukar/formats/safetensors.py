@@ -79,10 +79,8 @@ class Safetensors:
 
     def open(self, file: ByteSource) -> Layout | None:
         """The tensors by their place in the file, and ``__metadata__``; None if ``file`` is not valid safetensors."""
-        if file.size < 10:
-            return None
-        length = int.from_bytes(file.read(0, 8), "little")
-        if not 2 <= length <= min(MAX_HEADER, file.size - 8):
+        length = _header_length(file)
+        if length is None:
             return None
         try:
             tensors, metadata = _parse(file.read(8, 8 + length))
@@ -90,6 +88,25 @@ class Safetensors:
         except ValueError:
             return None
         return Layout(self.name, tuple(tensors), metadata)
+
+
+def expected_size(file: ByteSource) -> int | None:
+    """How many bytes the header says that a file has; None without a header that can be read."""
+    length = _header_length(file)
+    if length is None:
+        return None
+    try:
+        tensors, _ = _parse(file.read(8, 8 + length))
+    except ValueError:
+        return None
+    return max((tensor.stop for tensor in tensors), default=8 + length)
+
+
+def _header_length(file: ByteSource) -> int | None:
+    if file.size < 10:
+        return None
+    length = int.from_bytes(file.read(0, 8), "little")
+    return length if 2 <= length <= min(MAX_HEADER, file.size - 8) else None
 
 
 def _parse(header: bytes) -> tuple[list[TensorInfo], dict[str, object]]:

@@ -32,6 +32,9 @@ _ROUNDS: Final = 12  # of refining, at most
 _BETTER: Final = 0.002  # in the share: what a round has to gain for another one
 _CLEAR: Final = 0.3  # the share from which on nothing else is tried
 _ENOUGH: Final = 2.0  # matched neurons by the width, for a rotation to be taken from them alone
+_FEWEST: Final = 64  # neurons of a block, on the average,
+_TOGETHER: Final = 256  # and of all: of fewer, some agree by chance
+_FOR_MOMENTS: Final = 4  # neurons for each axis: to fewer, a rotation by moments fits whatever they are
 _HALVES: Final = (slice(0, None, 2), slice(1, None, 2))
 LOOKED_FOR: Final = 512
 """Neurons of a block, which are looked for among all of the other model's."""
@@ -69,7 +72,7 @@ class Alignment:
 
 
 def align(a: Model, b: Model, order: Order | None = None) -> Alignment | None:
-    """The best alignment found; None where widths differ.
+    """The best alignment found; None where widths differ, or there are too few neurons to tell any by.
 
     Args:
         order: what the exact tests said, which spares a search for what is known.
@@ -84,8 +87,10 @@ def align(a: Model, b: Model, order: Order | None = None) -> Alignment | None:
     return _in_order(a, b, order.sure(), order.frame)
 
 
-def _looked_for(a: Model, b: Model, order: Order | None) -> Alignment:
-    """Wherever neurons stand."""
+def _looked_for(a: Model, b: Model, order: Order | None) -> Alignment | None:
+    """Wherever neurons stand; None if there are too few."""
+    if any(sum(map(model.count, model.blocks)) < max(_FEWEST * len(model.blocks), _TOGETHER) for model in (a, b)):
+        return None
     is_in_files = order is not None and order.axes is not None and order.axes.log10_p <= SURE
     known = frames.files(a.width) if is_in_files else None
     if sum(map(a.count, a.blocks)) <= sum(map(b.count, b.blocks)):
@@ -210,14 +215,15 @@ class _Search:
         return {place: neurons.turned(frame.b) for place, neurons in self.of_b.items()}
 
     def _starts(self, of_a: Sequence[Neurons]) -> Iterator[Frame]:
-        """To begin with: what is known; else files, vocabularies and, where both have gates or none, neurons."""
+        """To begin with: what is known; else files, vocabularies and, where both have gates or none, enough neurons."""
         yield self.known or Frame("files")
         if self.known is not None:
             return
         found = frames.vocabulary(self.a, self.b)
         if found is not None:
             yield found
-        if len({neurons.gate is None for neurons in (*self.of_a, *self.of_b.values())}) == 1:
+        is_enough = sum(map(len, self.of_a)) >= _FOR_MOMENTS * self.a.width
+        if is_enough and len({neurons.gate is None for neurons in (*self.of_a, *self.of_b.values())}) == 1:
             both = (Frame("neurons", None, sign * self._rotation) for sign in (1, -1))
             yield max(both, key=lambda frame: self._matched(of_a, frame)[0])
 
@@ -271,6 +277,8 @@ def _agreed(a: Neurons, b: Neurons) -> Array:
         one, other = a.gate @ b.gate.T, np.abs(a.up @ b.up.T)
     else:
         one, other = a.up @ b.up.T, a.down @ b.down.T
+    if not one.size:
+        return np.zeros((0, 2), int)
     first = one.argmax(axis=1)
     places = np.flatnonzero(first == other.argmax(axis=1))
     is_mutual = one[:, first[places]].argmax(axis=0) == places

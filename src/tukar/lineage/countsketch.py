@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import shake_256
 from typing import Final, TypeAlias
 
 import numpy as np
 
 from tukar.lineage.floats import Array
 
-_SEED: Final = 1  # of the signs; any would do
+_SEED: Final = b"tukar-sketch-1"  # of the signs; any would do, and another makes other sketches of models
 
 
 class CountSketch:
@@ -27,8 +28,10 @@ class CountSketch:
         """Of so many axes, in as many coordinates at most."""
         self.size = -(-width // most)
         self.shape = width, -(-width // self.size)
-        signs = np.random.default_rng(_SEED).choice([-1, 1], self.size * self.shape[1])
-        self._signs = signs.astype(np.float32).reshape(self.shape[1], self.size)
+        count = self.size * self.shape[1]
+        # Not numpy's generators, which may draw otherwise in another version: sketches of models are kept for years.
+        bits = np.unpackbits(np.frombuffer(shake_256(_SEED).digest(-(-count // 8)), np.uint8), count=count)
+        self._signs = (1 - 2 * bits.astype(np.float32)).reshape(self.shape[1], self.size)
 
     def __rmatmul__(self, rows: Array) -> Array:
         """Rows by width to rows by coordinates."""

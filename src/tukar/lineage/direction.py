@@ -28,6 +28,7 @@ _QUANTISING: Final = {4: 0.09, 8: 0.005}  # |B - A| / |A| of what is quantised t
 _NOT_ROUNDED: Final = 0.5  # of that, below which nothing was
 _MORE: Final = 3.0  # times as much: more was done than to quantise
 _FEWER_BITS: Final = 2  # of a mantissa
+_PLAIN: Final = 7  # bits of a mantissa, from which on a format has numbers as small as weights are
 
 
 def direction(fits: Sequence[Fit], a: Grain, b: Grain, structure: Structure | None) -> tuple[Direction, list[Reason]]:
@@ -86,12 +87,16 @@ def _quantised(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
 
 def _rounded(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
     """Coarser numbers are rounded finer ones if they differ by as much as rounding does. If by much less, they cannot
-    be, and the finer ones were computed from them. A fine-tune of rounded weights differs by more.
+    be, and the finer ones were computed from them. A fine-tune of rounded weights differs by more; or by as much, if it
+    was short, and then by more of some than these would be rounded by.
     """
     if abs(a.bits - b.bits) < _FEWER_BITS or not fits:
         return []
-    change = float(np.median([fit.change for fit in fits])) / (_ROUNDING * 2.0 ** -min(a.bits, b.bits))
-    if 0.3 < change < 2:
+    bits = min(a.bits, b.bits)
+    change = float(np.median([fit.change for fit in fits])) / (_ROUNDING * 2.0**-bits)
+    apart = [fit.apart for fit in fits if not fit.is_of_neurons]  # into those, norms were folded, rounded by themselves
+    is_nearest = bits < _PLAIN or not apart or float(np.median(apart)) <= 2.0 ** -(bits + 1)
+    if 0.3 < change < 2 and is_nearest:
         return _either(a.bits < b.bits, b.bits < a.bits, "is rounded to fewer bits")
     if 0 < change <= 0.1:
         return _either(a.bits > b.bits, b.bits > a.bits, "has finer numbers, which the others were not rounded from")

@@ -29,6 +29,7 @@ _COLUMNS: Final = 1024
 _STRONG: Final = 12  # one in so many directions is called strong
 _ALIKE: Final = 0.5  # of the largest cosine of two matrices, from which on others count
 _LEAST: Final = 0.1
+_MOST: Final = 0.95  # of the elements: the others may be too small for their format
 _AS_MUCH: Final = 0.9  # of what neurons' cosines are, from which on other matrices' count
 NEURONS_OF: Final = (" gate", " up", " down")
 """What names of neurons' matrices end with, after the number of the layer."""
@@ -50,6 +51,8 @@ class Fit:
         change: |B - A| / |A|.
         parent: lambda: near 0 where A is B's parent, near 1 where B is A's; NaN where they are equal.
         equal: the share of elements that are the same number.
+        apart: |b - a| of elements, by the power of 2 that is next below the larger one of them: what all but some have
+            at most. Rounding to a mantissa of n bits leaves 2^-(n + 1).
         learned: how much of A's strong directions is in B, by how much of its weak ones is: training makes some
             directions strong, and random values at the start have none; or the same of B in A, if that is more.
         rank: how many of the difference's singular values make up 99.9 % of its square, by how many it has.
@@ -63,6 +66,7 @@ class Fit:
     change: float
     parent: float
     equal: float
+    apart: float
     learned: float
     rank: float
     uneven: float
@@ -103,10 +107,18 @@ def fit(pair: Pair) -> Fit | None:
         change=(changed / of_a) ** 0.5,
         parent=-float((difference * a).sum()) / changed if changed else float("nan"),
         equal=float((a == b).mean()),
+        apart=_apart(a, b) if changed else 0.0,
         learned=max(_learned(a, b), _learned(b, a)) if changed else 1.0,
         rank=_rank(difference) if changed else 0.0,
         uneven=_uneven(a, b),
     )
+
+
+def _apart(a: Array, b: Array) -> float:
+    _, exponents = np.frexp(np.maximum(np.abs(a), np.abs(b)).ravel())
+    differences = np.ldexp(np.abs(b - a).ravel(), 1 - exponents)
+    place = int(_MOST * (differences.size - 1))
+    return float(np.partition(differences, place)[place])
 
 
 def _learned(a: Array, b: Array) -> float:
@@ -190,7 +202,10 @@ def matched(alike: Array) -> list[tuple[int, int]]:
     """Which neurons of two blocks are each other's, by how alike they are."""
     pairs = exact.mutual(alike)
     if alike.shape[0] == alike.shape[1] and in_place(pairs, alike) <= SURE:
-        return [(place, place) for place in range(len(alike))]
+        own = alike.diagonal()
+        moved = {i: j for i, j in pairs if alike[i, j] > max(own[i], own[j]) + _APART}
+        left = set(moved.values())
+        return [(i, moved.get(i, i)) for i in range(len(alike)) if i in moved or i not in left]
     # A neuron whose own is gone has a nearest one, too.
     usual = float(np.median([alike[pair] for pair in pairs] or [0.0]))
     return [pair for pair in pairs if alike[pair] >= max(_CHANCE * usual, usual - _APART)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
-from tukar.errors import Unsupported
+from tukar.errors import Invalid, Unsupported
 
 if TYPE_CHECKING:
     from tukar.codecs.base import Buffer
@@ -16,14 +17,12 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 """Of numpy."""
 
 
-_LARGEST: Final = np.float32(1e15)  # of an element: more than any weight is
-
-
 def as_floats(dtype: str, data: Buffer, shape: Sequence[int]) -> Array:
     """The elements, in the tensor's shape; what is no float16 or bfloat16 loses what a float32 cannot hold.
 
     Quantised types of GGUF are taken apart by the package ``gguf`` (llama.cpp's own); ``shape`` counts elements.
-    Unsupported for a dtype that neither safetensors nor that package knows.
+    Unsupported for a dtype that neither safetensors nor that package knows; Invalid where there are more or fewer bytes
+    than elements take.
     """
     read = _READ.get(dtype)
     if read is not None:
@@ -32,10 +31,10 @@ def as_floats(dtype: str, data: Buffer, shape: Sequence[int]) -> Array:
 
 
 def finite(values: Array) -> Array:
-    """The same, with 0 for what is no number, and for what would be none once it is squared."""
-    if not values.size or (values.max() < _LARGEST and values.min() > -_LARGEST):
+    """The same, with 0 for what is no number, or infinite."""
+    if not values.size or (np.isfinite(values.max()) and np.isfinite(values.min())):
         return values
-    return np.where(np.abs(values) < _LARGEST, values, np.float32(0))
+    return np.where(np.isfinite(values), values, np.float32(0))
 
 
 def _bf16(data: Buffer) -> Array:
@@ -86,10 +85,12 @@ _READ: Final[Mapping[str, Callable[[Buffer], Array]]] = {
 def _dequantised(dtype: str, data: Buffer, shape: Sequence[int]) -> Array:
     import gguf  # slow to import, and needed for few files
 
-    kind = getattr(gguf.GGMLQuantizationType, dtype, None)
+    kind = gguf.GGMLQuantizationType.__members__.get(dtype)  # the text is anybody's
     if kind is None:
         raise Unsupported(f"elements of type {dtype[:40]} cannot be read as numbers")
     elements, size = gguf.GGML_QUANT_SIZES[kind]
+    if not shape or shape[-1] % elements or prod(shape) // elements * size != len(data):
+        raise Invalid(f"elements of type {dtype} do not fit the shape {tuple(shape)}")
     rows = np.frombuffer(data, np.uint8).reshape(*shape[:-1], shape[-1] // elements * size)
     try:
         found: Array = gguf.dequantize(rows, kind)

@@ -24,6 +24,7 @@ TOKENS: Final = 8192
 
 _KEPT: Final = 1024  # neurons of a block whose sketches are kept, 6 MiB: reading them again takes far longer
 _AT_ONCE: Final = 4 << 20  # elements of a matrix that are held
+_TINY: Final = 1e-15  # the length of a vector, below which it is scaled before it is squared
 LAYERS: Final = 512
 """More than any model has: every block is held against every other."""
 
@@ -278,8 +279,16 @@ def opened(weights: Weights) -> Model | None:
 
 
 def unit(rows: Array) -> Array:
-    """Each row with length 1; rows of zeros stay."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    """Each row with length 1; rows of zeros stay, and what is no number becomes one."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        odd = ~((lengths > _TINY) & (lengths < 1 / _TINY))[:, 0]
+        if odd.any():  # squares of these are not to be had
+            largest = np.abs(rows[odd]).max(axis=1, keepdims=True, initial=0)
+            is_usable = (largest > 0) & np.isfinite(largest)
+            rows = rows.copy()
+            rows[odd] = np.divide(rows[odd], largest, out=np.zeros_like(rows[odd]), where=is_usable)
+            lengths[odd] = np.linalg.norm(rows[odd], axis=1, keepdims=True)
     made: Array = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
     return made
 

@@ -19,7 +19,9 @@ NEURONS: Final = 1024
 _GLANCED: Final = 192  # neurons, where every block is held against every other
 _CLEARLY: Final = 1.05  # by how much a block at another place has to look more alike
 _AMONG: Final = (4, 16)  # of how many nearest neurons a neuron's own may be one
-_TESTS: Final = 3 + len(_AMONG)  # of a pair of blocks in a frame; as many of the residual axes
+TESTS: Final = 3 + len(_AMONG)
+"""How many ``judged`` takes the least p of."""
+
 _FRAMES: Final = 2  # of axes: the files', and the vocabulary's
 _MOST: Final = 0.5  # of a block's neurons, from which on no other frame is looked at
 SURE: Final = -6.0
@@ -118,7 +120,7 @@ def _order(a: Compared, b: Compared, agreements: Sequence[BlockAgreement], frame
 
 def _tried(a: Compared, b: Compared) -> int:
     """How many tests there can be."""
-    return _TESTS * (_FRAMES * len(a.blocks) * len(b.blocks) + 1)
+    return TESTS * (_FRAMES * len(a.blocks) * len(b.blocks) + 1)
 
 
 def _least(agreements: Sequence[Agreement]) -> float:
@@ -149,6 +151,8 @@ def _partners(a: Compared, b: Compared, frame: Frame) -> list[int]:
 
 def judged(alike: Array) -> Agreement:
     """The tests of a matrix of how alike two things are, from 0 to 1, of which each order is as likely."""
+    if not alike.size:
+        return Agreement(0.0, 0.0, 0.0)
     pairs = exact.mutual(alike)
     log_ps = [in_place(pairs, alike), exact.ordered(pairs)]
     if alike.shape[0] == alike.shape[1]:

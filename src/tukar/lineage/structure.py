@@ -11,12 +11,12 @@ import numpy as np
 
 from tukar.lineage import exact
 from tukar.lineage.countsketch import CountSketch
-from tukar.lineage.fits import Fit
+from tukar.lineage.fits import Fit, matched
 from tukar.lineage.floats import Array
 from tukar.lineage.frames import Frame
 from tukar.lineage.links import Link, Links
 from tukar.lineage.model import Model
-from tukar.lineage.order import NEURONS, SURE, in_place, likeness
+from tukar.lineage.order import NEURONS, SURE, likeness
 
 Standing = Literal["same", "permuted", "turned"]
 
@@ -24,6 +24,7 @@ _ONE: Final = 0.9  # of a rotation's rows, and of the elements in them, for it t
 UNEVEN: Final = 0.2
 """Deviation of the logarithms of lengths, from which on neurons were scaled one by one."""
 
+_IN_ORDER: Final = 0.98  # of a block's neurons at the same place: fewer, and some were put elsewhere
 _LITTLE: Final = 0.3  # |B - A| / |A|, beyond which training alone may have done that
 _REPLACED: Final = 0.3  # of neurons' cosine, up to which vocabularies with that one are not the same
 _ALIKE: Final = 0.95  # cosine of neurons, from which on
@@ -87,7 +88,7 @@ def structure(a: Model, b: Model, links: Links, fits: Sequence[Fit]) -> Structur
         ),
         rows=rows,
         is_other_vocabulary=_is_replaced(a.embedding, fits),
-        neuron_order="same" if links.in_order or _is_in_order(a, b, strongest, links) else "permuted",
+        neuron_order="same" if _is_in_order(a, b, strongest, links) else "permuted",
         axes=axes,
         is_scaled=axes == "same" and _is_scaled(a, b, strongest, fits),
         is_mixed=_is_mixed(fits),
@@ -106,8 +107,10 @@ def _doubled(links: Sequence[Link]) -> tuple[int, int]:
 
 def _is_in_order(a: Model, b: Model, link: Link, links: Links) -> bool:
     alike = likeness(links.frame.of_a(a, link.a, NEURONS), links.frame.of_b(b, link.b, NEURONS))
-    pairs = exact.mutual(alike)
-    return min(in_place(pairs, alike), exact.ordered(pairs)) <= SURE
+    if a.count(link.a) != b.count(link.b):
+        return links.in_order or exact.ordered(exact.mutual(alike)) <= SURE
+    pairs = matched(alike)
+    return sum(one == other for one, other in pairs) >= _IN_ORDER * len(pairs)
 
 
 def _axes(frame: Frame) -> Standing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -37,7 +37,8 @@ REVIEW: Final = 0.1
 
 _LEARNED: Final = 0.9  # of how much weak directions have in common, how much strong ones have: less is a common start
 _HALF: Final = 0.5  # of the largest cosine, from which on matrices have something in common
-_ENOUGH: Final = 3  # matrices to tell that by
+_ENOUGH: Final = 2  # matrices to tell that by
+_FEW: Final = 3  # neurons that correspond, of which nothing can be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +79,18 @@ class Trace:
 
 
 def trace(a: Weights, b: Weights) -> Trace:
-    """Test two models' weights, or a sketch and a model's weights, or two sketchs.
+    """Test two models' weights, or a sketch and a model's weights, or two sketches.
 
     Raises:
         Invalid: shapes do not fit together.
         Unsupported: a dtype is not known; or beside a sketch, the architecture is not.
     """
+    found = _traced(a, b)
+    spoilt = [words.no_numbers(name, each.no_numbers) for name, each in (("A", a), ("B", b)) if each.no_numbers]
+    return replace(found, limits=(*spoilt, *found.limits))
+
+
+def _traced(a: Weights, b: Weights) -> Trace:
     if is_sketch(a) or is_sketch(b):
         return _of_sketches(_sketch(a), _sketch(b))
     left, right = opened(a), opened(b)
@@ -127,7 +134,8 @@ def _of_known(a: Model, b: Model) -> Trace:
     if links is None:
         verdict: Verdict = "review" if is_sure or is_high else "none"
         wide = (words.WIDE,) if a.width > WIDE and verdict == "none" else ()
-        unseen = (*words.of(verdict, "unknown"), *wide, *words.ALWAYS)
+        few = (words.FEW,) if alignment is None else ()
+        unseen = (*few, *words.of(verdict, "unknown"), *wide, *words.ALWAYS)
         return Trace(verdict, order.log10_p, score, p, size, layers=layers, architectures=names, limits=unseen)
     found = fits(corresponding(a, b, links))
     verdict = _sure(found) if is_sure or (score or 0) >= DERIVED else "review"
@@ -176,11 +184,11 @@ def _of_sketches(a: ModelSketch, b: ModelSketch) -> Trace:
 
 
 def _kept(a: ModelSketch, b: ModelSketch, order: Order) -> Iterator[Pair]:
-    """The neurons that correspond, of those that sketchs have."""
+    """The neurons that correspond, of those that sketches have."""
     for each in order.sure():
         left, right = a.neurons(each.a), b.neurons(each.b)
         pairs = np.array(matched(likeness(left, right)))
-        if len(pairs) < _ENOUGH or (left.gate is None) != (right.gate is None):
+        if len(pairs) <= _FEW:
             continue
         for kind, of_a, of_b in zip(NEURONS_OF, left.all(), right.all(), strict=True):
             if of_a is not None and of_b is not None:
@@ -204,7 +212,9 @@ def _sure(found: Sequence[Fit]) -> Verdict:
     """Kin, or only of a common start: whether B has what A learned as much as what A began with."""
     most = max((fit.cosine for fit in found), default=0.0)
     some = [fit.learned for fit in found if fit.cosine > _HALF * most]
-    return "shared-start" if len(some) >= _ENOUGH and float(np.median(some)) < _LEARNED else "derived"
+    if len(some) < _ENOUGH:
+        return "review"
+    return "shared-start" if float(np.median(some)) < _LEARNED else "derived"
 
 
 def _names(models: tuple[Model | None, Model | None]) -> tuple[str | None, str | None]:

@@ -8,14 +8,16 @@ where something else tells axes apart, as positions that are sines of fixed freq
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
+from tukar.lineage import exact
 from tukar.lineage.floats import Array
 from tukar.lineage.frames import WIDE
 from tukar.lineage.model import unit
-from tukar.lineage.order import Agreement, judged
+from tukar.lineage.order import TESTS, Agreement, judged
 from tukar.lineage.weights import Weights
 
 _MATRICES: Final = 16  # that are looked at
@@ -23,23 +25,28 @@ _ROWS: Final = 512  # of each
 
 
 def axes(a: Weights, b: Weights) -> Agreement | None:
-    """The axes of A and B by the matrices that both have; None where there are no two that have a width in common."""
+    """The axes of A and B by the matrices that both have; None where there are no two that have a width in common.
+
+    The p is for all tests together.
+    """
     shared = [name for name in a if name in b and a.shape(name) == b.shape(name) and len(a.shape(name)) == 2]
-    sizes = Counter(size for name in shared for size in set(a.shape(name)))
+    sizes = Counter(size for name in shared for size in set(a.shape(name)) if size > 1)
     if not sizes or (commonest := sizes.most_common(1)[0])[1] < 2:  # one matrix alone says nothing of what is what
         return None
-    width = max(size for size, count in sizes.items() if count == commonest[1])
+    # The smallest: a vocabulary is not exchangeable, and is as common where all matrices are embeddings.
+    width = min(size for size, count in sizes.items() if count == commonest[1])
     names = [name for name in shared if width in a.shape(name)]
     names = [names[place] for place in np.unique(np.linspace(0, len(names) - 1, _MATRICES).round().astype(int))]
-    left, right = (np.concatenate([_along(weights, name, width) for name in names])[:, :WIDE] for weights in (a, b))
-    return judged(np.square(unit(_centred(left).T) @ unit(_centred(right).T).T).clip(0, 1))
+    left, right = (np.concatenate([_along(weights, name, width) for name in names]) for weights in (a, b))
+    found = judged(np.square(unit(_centred(left).T) @ unit(_centred(right).T).T).clip(0, 1))
+    return replace(found, log10_p=exact.any_of([found.log10_p], TESTS))
 
 
 def _along(weights: Weights, name: str, width: int) -> Array:
-    """Some rows by width, whichever way the matrix lies."""
+    """Some rows by the width, or the first axes of it, whichever way the matrix lies."""
     if weights.shape(name)[1] == width:
-        return weights.read(name, 0, _ROWS)
-    return weights.read(name, columns=_ROWS).T
+        return weights.read(name, 0, _ROWS, WIDE)
+    return weights.read(name, 0, WIDE, _ROWS).T
 
 
 def _centred(rows: Array) -> Array:

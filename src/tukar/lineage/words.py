@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from tukar.lineage.evidence import Direction, Verdict
@@ -38,6 +38,10 @@ WIDE: Final = (
     "Residual streams as wide as these are turned onto each other by a common vocabulary alone: a disguised model with"
     " another vocabulary is not found."
 )
+FEW: Final = (
+    "There are too few neurons to tell whether they are alike in any order: only the order that they stand in was"
+    " tested, which a disguise undoes."
+)
 OTHER_WIDTH: Final = "The residual streams have different widths, so nothing was compared."
 NOTHING_SHARED: Final = (
     "The architecture is not in the table, and the two have no matrices of the same names and shapes, so nothing was"
@@ -60,6 +64,12 @@ _COMMON_START: Final = (
     "Two runs that begin with the same random values look like this, and so do models that parted early; what each has"
     " learned is its own."
 )
+
+
+def no_numbers(model: str, names: Collection[str]) -> str:
+    """Of tensors that cannot be what their maker meant."""
+    some = f"{len(names)} tensors, {min(names)[:80]} and others," if len(names) > 1 else f"{min(names)[:80]}"
+    return f"In {some} of {model}, elements are no numbers or far too large for weights: the file may be damaged."
 
 
 def of(verdict: Verdict, towards: Direction) -> Iterator[str]:
