@@ -120,7 +120,8 @@ def test_one_model_and_all_of_a_hub(site: tuple[Commands, list[str]], kin: tuple
     shown = tukar("trace", kin[1], *options).stdout
     assert re.search(r"admin/parent +derived .* this ", shown)
     assert "not compared: admin/text: admin/text has no weights" in shown
-    assert "the evidence: tukar trace" in shown
+    again = " ".join(["admin/child", *map(str, options)])
+    assert f"the evidence, and what to keep in mind: tukar trace {kin[1]} {again}\n" in shown
 
 
 def test_what_one_may_not_read_is_not_told(traced: Path, tmp_path: Path, tukar: Commands) -> None:

@@ -62,8 +62,13 @@ def test_bytes_that_do_not_fit_are_refused(dtype: str, shape: tuple[int, ...]) -
         as_floats(dtype, bytes(17), shape)
 
 
-def test_what_is_infinite_or_no_number_is_nothing() -> None:
-    values = np.array([1, np.nan, np.inf, -np.inf, 3e38, -1e-40], np.float32)
-    np.testing.assert_array_equal(finite(values), np.array([1, 0, 0, 0, 3e38, -1e-40], np.float32))
-    plain = values[4:]
-    assert finite(plain) is plain
+def test_what_is_no_number_or_far_from_the_others_is_nothing() -> None:
+    values = np.array([1, np.nan, np.inf, -np.inf, 3e38, -2, 3, -1e-40], np.float32)
+    np.testing.assert_array_equal(finite(values), np.array([1, 0, 0, 0, 0, -2, 3, -1e-40], np.float32))
+    assert not finite(np.full(3, np.nan, np.float32)).any()
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1, 2.0**52, 1e37])
+def test_large_weights_are_weights_where_all_are(scale: float) -> None:
+    values = np.random.default_rng(1).standard_normal(1000).astype(np.float32) * np.float32(scale)
+    assert finite(values) is values

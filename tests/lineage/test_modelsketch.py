@@ -115,9 +115,9 @@ def test_a_model_that_lost_its_gates_has_the_order_of_the_rest() -> None:
 
 
 def test_what_is_not_in_the_table_has_no_sketch() -> None:
-    with pytest.raises(Unsupported, match="not in the table"):
+    with pytest.raises(Unsupported, match="is not in Tukar's table"):
         sketched(weights({"a.weight": np.ones((4, 4), np.float32)}))
-    with pytest.raises(Unsupported, match="not in the table"):
+    with pytest.raises(Unsupported, match="is not in Tukar's table"):
         trace(kept(PARENT), weights({"a.weight": np.ones((4, 4), np.float32)}))
 
 

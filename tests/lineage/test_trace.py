@@ -297,6 +297,20 @@ def test_small_strangers_are_not_accused(neurons: int, width: int, names: Callab
         assert (found.score is None) == (words.FEW in found.limits) == (neurons < 128)
 
 
+@pytest.mark.parametrize("size", [100, 1e12, 3e38])
+def test_a_neuron_or_a_token_that_nothing_uses_hides_nothing(size: float) -> None:
+    """Far longer than others, it would be the mean of all, which is taken from each."""
+    first, *others = changed(PARENT, 0.1).layers
+    gate, up, down = (values.copy() for values in (first.gate, first.up, first.down))
+    gate[5], up[5], down[5] = size, 0, 0
+    embedding = changed(PARENT, 0.1).embedding.copy()
+    embedding[7] = size
+    child = Small(embedding, (replace(first, gate=gate, up=up, down=down), *others))
+    found = traced(PARENT, turned(child, rotation(3)) if size < 1e9 else child)
+    assert found.verdict == "derived"
+    assert found.links[0].agreed > 0.9
+
+
 def test_scales_that_are_powers_of_two_hide_nothing() -> None:
     """All numbers can be moved so far that their squares are none any more, and compute the same."""
     far = np.float32(2.0**52)
@@ -319,7 +333,8 @@ def test_every_verdict_has_limits_and_words() -> None:
     assert set(words.VERDICTS) == set(verdicts)
     for verdict in verdicts:
         assert list(words.of(verdict, "a->b"))
-        assert list(words.of_sketches(verdict))
+        for is_of_axes in (False, True):
+            assert list(words.of_sketches(verdict, is_of_axes=is_of_axes))
 
 
 def test_other_names_of_the_same_model() -> None:

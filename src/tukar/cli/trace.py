@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from tukar.cli import options, trace_view
+from tukar.cli import options, trace_view, whole
 from tukar.cli.output import Output, Table, counted
 from tukar.cli.weighing import Models, Named, models, named, weights
 from tukar.errors import TukarError
@@ -18,6 +18,7 @@ from tukar.lineage import trace as tracing
 from tukar.lineage.trace import Trace
 
 _ORDER: Final = ("derived", "review", "shared-start", "none")
+_REPORT: Final = b"<!doctype html"  # how one begins: what begins otherwise is not replaced
 _SHOWN: Final = 20  # models without any relation, beyond which they are only counted
 
 
@@ -52,8 +53,10 @@ def trace(a: str, b: str | None, html: Path | None, data: Path | None, output: O
       tukar trace acme/child
       tukar trace base.sketch ./suspect
     """
-    if html is not None and b is None:
-        raise click.UsageError("--html is for a comparison of two models: name B")
+    if html is not None:
+        if b is None:
+            raise click.UsageError("--html is for a comparison of two models: name B")
+        whole.check(html, _REPORT)  # before much is read
     one, other = named(a), None if b is None else named(b)
     with ExitStack() as until:
         is_here = isinstance(one, Path) and isinstance(other, Path)
@@ -61,7 +64,7 @@ def trace(a: str, b: str | None, html: Path | None, data: Path | None, output: O
         if other is not None:
             _show_pair(_pair(one, other, hub, output), a, str(b), html, output)
         elif hub is not None:
-            _show_all(one, hub, output)
+            _show_all(one, hub, data, output)
 
 
 def _pair(one: Path | Named, other: Path | Named, hub: Models | None, output: Output) -> Trace:
@@ -75,12 +78,12 @@ def _pair(one: Path | Named, other: Path | Named, hub: Models | None, output: Ou
 
 def _show_pair(found: Trace, a: str, b: str, html: Path | None, output: Output) -> None:
     if html is not None:
-        html.write_text(trace_report(found, a, b), encoding="utf-8")
+        whole.write(html, trace_report(found, a, b).encode(), _REPORT)
         output.note(f"report: {html}")
     output.show(trace_view.value(found, a, b), *trace_view.lines(found, a, b))
 
 
-def _show_all(one: Path | Named, hub: Models, output: Output) -> None:
+def _show_all(one: Path | Named, hub: Models, data: Path | None, output: Output) -> None:
     known = [id_ for id_ in hub.ids() if not isinstance(one, Named) or id_ != str(one.repo)]
     found, failed = _compared(one, known, hub, output)
     found.sort(key=lambda pair: _rank(pair[1]))
@@ -89,7 +92,8 @@ def _show_all(one: Path | Named, hub: Models, output: Output) -> None:
         "models": [trace_view.value(each, str(one), name) for name, each in found],
         "failed": [{"b": name, "error": str(error)} for name, error in failed],
     }
-    output.show(value, *_listed(str(one), found, failed))
+    again = f"tukar trace {one} {{}}" if data is None else f"tukar trace {one} {{}} --data {data}"
+    output.show(value, *_listed(again, found, failed))
 
 
 _Found = list[tuple[str, Trace]]
@@ -114,7 +118,12 @@ def _rank(found: Trace) -> tuple[int, float, float]:
     return _ORDER.index(found.verdict), found.log10_p or 0.0, -(found.score or 0.0)
 
 
-def _listed(one: str, found: _Found, failed: _Failed) -> Iterator[str | Table]:
+def _listed(again: str, found: _Found, failed: _Failed) -> Iterator[str | Table]:
+    """For people.
+
+    Args:
+        again: the command that compares with one of them, named at ``{}``.
+    """
     if not found and not failed:
         yield "there are no other models that you may read"
         return
@@ -128,11 +137,14 @@ def _listed(one: str, found: _Found, failed: _Failed) -> Iterator[str | Table]:
         yield f"and {counted(len(others) - _SHOWN, 'model')} more without any relation found"
     yield from (f"not compared: {name}: {error}" for name, error in failed)
     if related:
-        yield f"the evidence: tukar trace {one} {related[0][0]}"
+        yield "the evidence, and what to keep in mind: " + again.format(related[0][0])
+    elif found:
+        yield "what the test cannot see: " + again.format(found[0][0])
 
 
 def _row(name: str, found: Trace) -> tuple[str, ...]:
-    p = "" if found.log10_p is None else f"{10**found.log10_p:.2g}" if found.log10_p > -6 else f"1e{found.log10_p:.0f}"
+    p = "" if found.log10_p is None else trace_view.bound(found.log10_p)
     score = "" if found.score is None else f"{found.score:.0%}"
     came = {"a->b": "A", "b->a": "this", "siblings": "neither", "unknown": ""}[found.direction]
-    return name, found.verdict, p, score, came, ", ".join(dict.fromkeys(change.kind for change in found.changes))
+    verdict = "not compared" if trace_view.is_not_compared(found) else found.verdict
+    return name, verdict, p, score, came, ", ".join(dict.fromkeys(change.kind for change in found.changes))

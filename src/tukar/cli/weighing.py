@@ -179,4 +179,4 @@ def weights(named: Named | Path, hub: Models | None, on_read: Advance) -> Iterat
             sources = hub.sources(named, until)
         else:
             raise TypeError("a model of a hub needs one")
-        yield Weights(_Watched(source, on_read) for source in sources)
+        yield Weights((_Watched(source, on_read) for source in sources), str(named))

@@ -17,7 +17,7 @@ import numpy as np
 
 from tukar.lineage import exact
 from tukar.lineage.countsketch import Axes
-from tukar.lineage.floats import Array
+from tukar.lineage.floats import Array, finite
 from tukar.lineage.frames import WIDE
 from tukar.lineage.links import Link, Links
 from tukar.lineage.model import Block, Model, Neurons
@@ -93,7 +93,7 @@ class Pair:
 
 def fit(pair: Pair) -> Fit | None:
     """The numbers of one pair; None if one of them is zero throughout."""
-    a, b = (values[:_ROWS, :_COLUMNS].astype(np.float64) for values in (pair.a, pair.b))
+    a, b = (finite(values[:_ROWS, :_COLUMNS]).astype(np.float64) for values in (pair.a, pair.b))
     of_a, of_b, both = (float((one * other).sum()) for one, other in ((a, a), (b, b), (a, b)))
     if not of_a or not of_b:
         return None

@@ -17,6 +17,12 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 """Of numpy."""
 
 
+_LARGE: Final = np.float32(
+    1e4
+)  # of an element: more than most weights are; scales may have been moved between matrices
+_FAR: Final = 1e6  # times the median of those that are not 0
+
+
 def as_floats(dtype: str, data: Buffer, shape: Sequence[int]) -> Array:
     """The elements, in the tensor's shape; what is no float16 or bfloat16 loses what a float32 cannot hold.
 
@@ -31,10 +37,15 @@ def as_floats(dtype: str, data: Buffer, shape: Sequence[int]) -> Array:
 
 
 def finite(values: Array) -> Array:
-    """The same, with 0 for what is no number, or infinite."""
-    if not values.size or (np.isfinite(values.max()) and np.isfinite(values.min())):
+    """The same, with 0 for what is no number, infinite, or too far from the others to be a weight."""
+    if not values.size or (values.max() < _LARGE and values.min() > -_LARGE):
         return values
-    return np.where(np.isfinite(values), values, np.float32(0))
+    sizes = np.abs(values)
+    some = sizes[(sizes > 0) & np.isfinite(sizes)]
+    if not some.size:
+        return np.zeros_like(values)
+    is_usual = sizes <= min(_FAR * float(np.median(some)), float(np.finfo(np.float32).max))
+    return values if is_usual.all() else np.where(is_usual, values, np.float32(0))
 
 
 def _bf16(data: Buffer) -> Array:

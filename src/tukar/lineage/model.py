@@ -24,12 +24,14 @@ TOKENS: Final = 8192
 
 _KEPT: Final = 1024  # neurons of a block whose sketches are kept, 6 MiB: reading them again takes far longer
 _AT_ONCE: Final = 4 << 20  # elements of a matrix that are held
+_LONG: Final = 10  # times as long as the median
 _TINY: Final = 1e-15  # the length of a vector, below which it is scaled before it is squared
 LAYERS: Final = 512
 """More than any model has: every block is held against every other."""
 
 _BLOCKS: Final = 128  # that are compared, where there are more of them than layers
-_EXPERTS: Final = 1024  # of a layer, more than any published model has
+EXPERTS: Final = 1024
+"""Of a layer, more than any published model has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Model:
     def _blocks(self) -> Iterator[Block]:
         for layer in range(self.layers):
             for mlp in self.architecture.mlps:
-                for expert in range(_EXPERTS):
+                for expert in range(EXPERTS):
                     block = Block(layer, expert, mlp)
                     if self._name(block, mlp.up) not in self.weights or expert >= self._experts(block):
                         break
@@ -113,7 +115,7 @@ class Model:
     def _experts(self, block: Block) -> int:
         """How many there may be at most."""
         if "{expert}" in block.mlp.up:
-            return _EXPERTS
+            return EXPERTS
         shape = self.weights.shape(self._name(block, block.mlp.up))
         return shape[0] if len(shape) == 3 else 1
 
@@ -177,7 +179,7 @@ class Model:
     def _neurons(self, block: Block, most: int | None, axes: Axes | None) -> Neurons:
         found = self.vectors(block, most, axes if isinstance(axes, CountSketch) else None)
         activated = found.up if found.gate is None else found.gate
-        activated -= activated.mean(axis=0)  # activations are of one sign, and training gives all a common direction
+        activated -= _mean(activated)  # activations are of one sign, and training gives all a common direction
         if axes is not None and not isinstance(axes, CountSketch):
             found = found.turned(axes)
         return Neurons(None if found.gate is None else unit(found.gate), unit(found.up), unit(found.down))
@@ -263,7 +265,7 @@ class Model:
         if self.embedding is None:
             return None
         rows = self.weights.read(self.embedding, 0, most)
-        return unit(rows - rows.mean(axis=0))
+        return unit(rows - _mean(rows))
 
 
 def _some(blocks: tuple[Block, ...], layers: int) -> tuple[Block, ...]:
@@ -276,6 +278,17 @@ def opened(weights: Weights) -> Model | None:
     """The model, if the table has its architecture. Invalid if it has, and shapes do not fit together."""
     recognised = recognise(weights)
     return None if recognised is None else Model(weights, recognised)
+
+
+def _mean(rows: Array) -> Array:
+    """Of vectors that are as long as others: one far longer, which nothing uses, would be the mean of all."""
+    lengths = np.linalg.norm(rows, axis=1)
+    some = lengths[lengths > 0]
+    is_usual = lengths <= _LONG * np.median(some) if some.size else lengths == 0
+    if not is_usual.any():
+        return np.zeros_like(lengths, shape=rows.shape[1])
+    made: Array = (rows if is_usual.all() else rows[is_usual]).mean(axis=0)
+    return made
 
 
 def unit(rows: Array) -> Array:

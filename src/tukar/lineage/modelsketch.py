@@ -20,10 +20,10 @@ import numpy as np
 from tukar.errors import Invalid, Unsupported
 from tukar.formats.safetensors import safetensors_header
 from tukar.lineage import frames
-from tukar.lineage.architectures import Mlp
+from tukar.lineage.architectures import Mlp, recognise
 from tukar.lineage.countsketch import Axes
 from tukar.lineage.floats import Array
-from tukar.lineage.model import LAYERS, Block, Model, Neurons, opened, unit
+from tukar.lineage.model import EXPERTS, LAYERS, Block, Model, Neurons, opened, unit
 from tukar.lineage.weights import Weights
 
 FORMAT: Final = "tukar-sketch-1"
@@ -34,7 +34,6 @@ NEURONS: Final = 192
 
 _TOKENS: Final = 1024
 _LARGEST: Final = 127
-_BLOCKS: Final = 1024  # more than any has
 _WIDEST: Final = 1 << 20
 _LONGEST: Final = 40  # characters of an architecture's name
 
@@ -53,19 +52,24 @@ class ModelSketch:
         """Open one. Unsupported for another version of the format, Invalid if it is damaged."""
         told = weights.metadata
         if told.get("format") != FORMAT:
-            raise Unsupported(f"not a sketch of the form {FORMAT}", hint="make it again: `tukar sketch`")
+            raise Unsupported(
+                f"{weights.name} is a sketch of another form than {FORMAT}, of another version of Tukar",
+                hint="make it again: `tukar sketch`",
+            )
         self._weights = weights
         try:
             self.architecture = _named(told["architecture"])
             self.layers, self.width = _counted(told["layers"], LAYERS), _counted(told["width"], _WIDEST)
             self.blocks = tuple(self._described(json.loads(str(told["blocks"]))))
         except (KeyError, ValueError, TypeError, RecursionError) as error:
-            raise Invalid("the sketch is damaged: its description cannot be read") from error
+            raise Invalid(f"{weights.name} is damaged: the sketch's description cannot be read") from error
         self._check()
 
     def _described(self, places: Any) -> Iterator[Block]:
         for number, (layer, expert) in enumerate(places):
-            if type(layer) is not int or type(expert) is not int or not 0 <= layer < self.layers or expert < 0:
+            if type(layer) is not int or type(expert) is not int:
+                raise ValueError("no numbers")
+            if not 0 <= layer < self.layers or not 0 <= expert < EXPERTS:
                 raise ValueError("out of range")
             gate = f"{number}.gate"
             yield Block(
@@ -73,19 +77,19 @@ class ModelSketch:
             )
 
     def _check(self) -> None:
-        if not 0 < len(self.blocks) <= _BLOCKS:
-            raise Invalid("the sketch is damaged: it has no blocks, or too many")
+        if not 0 < len(self.blocks) <= LAYERS:
+            raise Invalid(f"{self._weights.name} is damaged: it has no blocks, or too many")
         columns = frames.files(self.width).coordinates(self.width)
         for block in self.blocks:
             shapes = {self._shape(name) for name in (block.mlp.up, block.mlp.down, block.mlp.gate) if name is not None}
             if len(shapes) != 1 or not _fits(shapes.pop(), NEURONS, columns):
-                raise Invalid(f"the sketch is damaged: of {block.mlp.up}, the shapes do not fit together")
+                raise Invalid(f"{self._weights.name} is damaged: of {block.mlp.up}, the shapes do not fit together")
         if "tokens" in self._weights and not _fits(self._shape("tokens"), _TOKENS, min(self.width, frames.WIDE)):
-            raise Invalid("the sketch is damaged: its tokens have another shape")
+            raise Invalid(f"{self._weights.name} is damaged: its tokens have another shape")
 
     def _shape(self, name: str) -> tuple[int, ...]:
         if name not in self._weights or self._weights.dtype(name) != "I8":
-            raise Invalid(f"the sketch is damaged: it has no {name}")
+            raise Invalid(f"{self._weights.name} is damaged: it has no {name}")
         return self._weights.shape(name)
 
     def neurons(self, block: Block, most: int | None = None, axes: Axes | None = None) -> Neurons:
@@ -106,16 +110,22 @@ class ModelSketch:
 
 
 def is_sketch(weights: Weights) -> bool:
-    """Whether a file says that it is one, of whichever form."""
-    return str(weights.metadata.get("format")).startswith("tukar-sketch-")
+    """Whether a file says that it is one, of whichever form, and is no model that only says so."""
+    return str(weights.metadata.get("format")).startswith("tukar-sketch-") and recognise(weights) is None
 
 
 def sketched(weights: Weights) -> bytes:
     """The sketch of a model, as a file. Unsupported where the table has not its architecture; Invalid."""
+    if is_sketch(weights):
+        raise Invalid(f"{weights.name} is a sketch already", hint="a sketch is made of a model's weights")
     model = opened(weights)
     if model is None:
-        raise Unsupported("no sketch is made of an architecture that is not in the table")
-    rows = {name: _rounded(values) for name, values in _kept(model)}
+        raise Unsupported(
+            f"the architecture of {weights.name} is not in Tukar's table, so no sketch is made of it",
+            hint="which ones are: docs/design/lineage.md; `tukar trace` compares some of any",
+        )
+    with np.errstate(over="ignore", invalid="ignore"):  # of hostile numbers, which come to nothing
+        rows = {name: _rounded(values) for name, values in _kept(model)}
     told = {
         "format": FORMAT,
         "architecture": model.architecture.name,

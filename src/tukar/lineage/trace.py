@@ -57,6 +57,7 @@ class Trace:
         changes: what the child has undergone, if it is one; from A to B where the direction is unknown.
         links: the blocks of A that were found in B, and how much of them: of neurons in the same order if that told it,
             else of those that two vectors find alike.
+        is_whole: whether every block was looked for.
         is_in_order: which of the two.
         layers: how many A and B have; None where that is not known.
         architectures: of A and B, as the table calls them; None for what is not in it.
@@ -72,10 +73,23 @@ class Trace:
     reasons: tuple[Reason, ...] = ()
     changes: tuple[Change, ...] = ()
     links: tuple[Link, ...] = ()
+    is_whole: bool = False
     is_in_order: bool = False
     layers: tuple[int, int] | None = None
     architectures: tuple[str | None, str | None] = (None, None)
     limits: tuple[str, ...] = ()
+
+    def by_layer(self) -> list[tuple[str, str, float]]:
+        """Rows of a picture: A's layer, with its expert if that is not the first, B's layer, and how much agreed.
+
+        Layers of A that were looked for and not found have a row, too, with nothing of B.
+        """
+        rows = [(link.a.layer, link.a.expert, str(link.b.layer), link.agreed) for link in self.links]
+        if self.is_whole and self.layers is not None:
+            found = {link.a.layer for link in self.links}
+            rows += [(layer, 0, "–", 0.0) for layer in range(self.layers[0]) if layer not in found]
+        rows.sort(key=lambda row: row[:2])
+        return [(f"{layer}.{expert}" if expert else str(layer), other, agreed) for layer, expert, other, agreed in rows]
 
 
 def trace(a: Weights, b: Weights) -> Trace:
@@ -85,7 +99,8 @@ def trace(a: Weights, b: Weights) -> Trace:
         Invalid: shapes do not fit together.
         Unsupported: a dtype is not known; or beside a sketch, the architecture is not.
     """
-    found = _traced(a, b)
+    with np.errstate(over="ignore", invalid="ignore"):  # of hostile numbers, which come to nothing
+        found = _traced(a, b)
     spoilt = [words.no_numbers(name, each.no_numbers) for name, each in (("A", a), ("B", b)) if each.no_numbers]
     return replace(found, limits=(*spoilt, *found.limits))
 
@@ -135,7 +150,7 @@ def _of_known(a: Model, b: Model) -> Trace:
         verdict: Verdict = "review" if is_sure or is_high else "none"
         wide = (words.WIDE,) if a.width > WIDE and verdict == "none" else ()
         few = (words.FEW,) if alignment is None else ()
-        unseen = (*few, *words.of(verdict, "unknown"), *wide, *words.ALWAYS)
+        unseen = (*few, *(words.of_axes() if is_sure else words.of(verdict, "unknown")), *wide, *words.ALWAYS)
         return Trace(verdict, order.log10_p, score, p, size, layers=layers, architectures=names, limits=unseen)
     found = fits(corresponding(a, b, links))
     verdict = _sure(found) if is_sure or (score or 0) >= DERIVED else "review"
@@ -152,6 +167,7 @@ def _of_known(a: Model, b: Model) -> Trace:
         tuple(reasons),
         tuple(told),
         links.all,
+        links.is_whole,
         links.in_order,
         layers,
         names,
@@ -176,10 +192,11 @@ def _of_sketches(a: ModelSketch, b: ModelSketch) -> Trace:
         verdict,
         order.log10_p,
         links=tuple(Link(each.a, each.b, each.agreed) for each in order.sure()),
+        is_whole=True,
         is_in_order=True,
         layers=layers,
         architectures=names,
-        limits=(*words.of_sketches(verdict), *words.ALWAYS),
+        limits=(*words.of_sketches(verdict, is_of_axes=not order.sure()), *words.ALWAYS),
     )
 
 

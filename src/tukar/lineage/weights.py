@@ -105,6 +105,6 @@ class Weights:
 def _unreadable(name: str, file: ByteSource) -> Invalid:
     missing = expected_size(file)
     if missing is not None and missing > file.size:
-        told = f"a file of {name} is cut short: {file.size:,} bytes of {missing:,} are there"
+        told = f"{name}: a file is cut short: {file.size:,} bytes of {missing:,} are there"
         return Invalid(told, hint="fetch it again")
-    return Invalid(f"there are no tensors in a file of {name}: it is neither safetensors nor GGUF, or it is damaged")
+    return Invalid(f"{name}: there are no tensors here: neither safetensors nor GGUF, or damaged")

@@ -13,6 +13,7 @@ VERDICTS: Final[Mapping[Verdict, str]] = {
     "review": "related, look closer: more in common than independent models have, and less than proof",
     "none": "no relation found",
 }
+NOT_COMPARED: Final = "not compared: the two have nothing in common that could be"
 DIRECTIONS: Final[Mapping[Direction, str]] = {
     "a->b": "B comes from A, or from a model close to A",
     "b->a": "A comes from B, or from a model close to B",
@@ -48,8 +49,16 @@ NOTHING_SHARED: Final = (
     " compared."
 )
 _SKETCH: Final = (
-    "Compared by sketches, which have the first neurons and axes of a model: the weights tell which one came first,"
-    " what was done, and whether one was disguised. A sketch is what its maker says it is."
+    "Compared by sketches, which have the first neurons and axes of a model: the weights tell which one came first and"
+    " what was done. A sketch is what its maker says it is."
+)
+_NOT_IN_SKETCHES: Final = (
+    "By sketches a model that was disguised has no relatives, nor has one whose first neurons were left out: the"
+    " weights may tell."
+)
+_AXES_ALONE: Final = (
+    "What agrees is the order of the residual axes, or the vocabulary, and no layer: one may have nothing but the"
+    " other's vocabulary, or neurons that were put into another order."
 )
 _COMMON_ANCESTOR: Final = "Both may come from a third model: two models' weights cannot rule that out."
 _NO_DIRECTION: Final = (
@@ -79,9 +88,22 @@ def of(verdict: Verdict, towards: Direction) -> Iterator[str]:
         yield _NO_DIRECTION if towards == "unknown" else _LITTLE_CHANGED
 
 
-def of_sketches(verdict: Verdict) -> Iterator[str]:
+def of_axes() -> Iterator[str]:
+    """Those of a verdict that the order of axes alone led to."""
+    yield _AXES_ALONE
+    yield from _of("review")
+
+
+def of_sketches(verdict: Verdict, *, is_of_axes: bool) -> Iterator[str]:
     """The same where only sketches were compared."""
-    yield from _of(verdict)
+    if verdict == "review" and is_of_axes:
+        yield from of_axes()
+    elif verdict == "none":
+        yield NOT_SEEN[0]
+        yield _NOT_IN_SKETCHES
+        yield NOT_SEEN[1]
+    else:
+        yield from _of(verdict)
     yield _SKETCH
 
 
