@@ -164,3 +164,35 @@ def test_numbers_that_are_none_do_no_harm(kin: tuple[Path, Path], tmp_path: Path
         values.flat[:40] = [math.nan, math.inf, -math.inf, 3e38] * 10
     hostile = write(tmp_path / "hostile", {"model.safetensors": safetensors(tensors)})
     assert tukar.json("trace", kin[0], hostile)["verdict"] == "derived"
+
+
+def test_a_model_that_lacks_a_part_is_not_compared(kin: tuple[Path, Path], tmp_path: Path, tukar: Commands) -> None:
+    """It would look like one that layers were taken from."""
+    tensors = list(llama(PARENT).items())
+    names = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    halves = dict(zip(names, (safetensors(dict(tensors[:7])), safetensors(dict(tensors[7:]))), strict=True))
+    shards = write(tmp_path / "shards", halves)
+    assert tukar.json("trace", kin[1], shards)["verdict"] == "derived"
+    (shards / names[1]).write_bytes(halves[names[1]][:-1])
+    done = tukar("trace", kin[1], shards)
+    assert (done.code, done.stdout) == (1, "")
+    assert f"{shards}: a file is cut short: {len(halves[names[1]]) - 1:,} bytes" in done.stderr
+    (shards / names[1]).unlink()
+    done = tukar("trace", kin[1], shards)
+    assert (done.code, done.stdout) == (1, "")
+    assert f"{shards} lacks a part of its weights: {names[1]}" in done.stderr
+
+
+def test_a_report_replaces_reports_alone(kin: tuple[Path, Path], tmp_path: Path, tukar: Commands) -> None:
+    files = [path / "model.safetensors" for path in kin]
+    for file in files:
+        before = file.read_bytes()
+        done = tukar("trace", *files, "--html", file)
+        assert done.code == 1
+        assert "is there already" in done.stderr
+        assert file.read_bytes() == before
+    for _ in range(2):
+        assert tukar("trace", *files, "--html", tmp_path / "r.html").code == 0
+    done = tukar("trace", *files, "--html", tmp_path / "no" / "r.html")
+    assert (done.code, done.stdout) == (1, "")
+    assert "there is no folder" in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import permutations
+from math import log10
 
 import numpy as np
 import pytest
@@ -335,6 +336,24 @@ def test_every_verdict_has_limits_and_words() -> None:
         assert list(words.of(verdict, "a->b"))
         for is_of_axes in (False, True):
             assert list(words.of_sketches(verdict, is_of_axes=is_of_axes))
+
+
+@pytest.mark.parametrize(
+    ("log10_p", "text"),
+    [(0.0, "1"), (-0.0001, "1"), (-0.3, "0.51"), (-1.0, "0.1"), (-1.9, "0.013"), (-5.5, "3.2e-06"), (-213.6, "1e-213")],
+)
+def test_bounds_are_rounded_up(log10_p: float, text: str) -> None:
+    assert words.bound(log10_p) == text
+    assert log10(float(text)) >= log10_p - 1e-9
+
+
+def test_a_layer_that_is_not_there_has_a_row_with_nothing() -> None:
+    grafted = PARENT.with_layers(*PARENT.layers[:2], *OTHER.layers[1:])
+    rows = traced(PARENT, grafted).by_layer()
+    assert [(a, b, agreed > 0.9) for a, b, agreed in rows] == [
+        ("0", "0", True), ("1", "1", True), ("2", "–", False), ("3", "–", False),
+    ]  # fmt: skip
+    assert traced(PARENT, drawn(9, layers=4, neurons=128)).by_layer() == []
 
 
 def test_other_names_of_the_same_model() -> None:

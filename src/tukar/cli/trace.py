@@ -16,6 +16,7 @@ from tukar.errors import TukarError
 from tukar.gallery.pages import trace_report
 from tukar.lineage import trace as tracing
 from tukar.lineage.trace import Trace
+from tukar.lineage.words import bound, summary
 
 _ORDER: Final = ("derived", "review", "shared-start", "none")
 _REPORT: Final = b"<!doctype html"  # how one begins: what begins otherwise is not replaced
@@ -143,8 +144,15 @@ def _listed(again: str, found: _Found, failed: _Failed) -> Iterator[str | Table]
 
 
 def _row(name: str, found: Trace) -> tuple[str, ...]:
-    p = "" if found.log10_p is None else trace_view.bound(found.log10_p)
+    p = "" if found.log10_p is None else bound(found.log10_p)
     score = "" if found.score is None else f"{found.score:.0%}"
     came = {"a->b": "A", "b->a": "this", "siblings": "neither", "unknown": ""}[found.direction]
-    verdict = "not compared" if trace_view.is_not_compared(found) else found.verdict
-    return name, verdict, p, score, came, ", ".join(dict.fromkeys(change.kind for change in found.changes))
+    verdict, _, _ = summary(found.verdict, found.log10_p).partition(":")
+    return (
+        name,
+        verdict if found.log10_p is None else found.verdict,
+        p,
+        score,
+        came,
+        ", ".join(dict.fromkeys(change.kind for change in found.changes)),
+    )

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil, floor
 from typing import Any, Final
 
 from tukar.cli.output import Table
-from tukar.lineage.order import SURE
 from tukar.lineage.trace import Trace
-from tukar.lineage.words import DIRECTIONS, NOT_COMPARED, VERDICTS
+from tukar.lineage.words import DIRECTIONS, bound, summary
 
 _BAR: Final = 24  # characters
-_ROUNDING: Final = 1e-9  # of a float: not to make 0.11 of 0.1
 _MANY: Final = 64  # layers that are shown
 
 
@@ -45,7 +42,7 @@ def lines(found: Trace, a: str, b: str) -> Iterator[str | Table]:
     yield f"A  {a}{_described(found.architectures[0], layers[0])}"
     yield f"B  {b}{_described(found.architectures[1], layers[1])}"
     yield ""
-    yield NOT_COMPARED if is_not_compared(found) else VERDICTS[found.verdict]
+    yield summary(found.verdict, found.log10_p)
     yield ""
     yield Table(("", ""), list(_facts(found)))
     if found.links:
@@ -61,11 +58,6 @@ def _described(architecture: str | None, layers: int | None) -> str:
     if architecture is None:
         return "  (an architecture that is not in the table)"
     return f"  ({architecture})" if layers is None else f"  ({architecture}, {layers} layers)"
-
-
-def is_not_compared(found: Trace) -> bool:
-    """Whether there was nothing that the two have in common to test."""
-    return found.verdict == "none" and found.log10_p is None
 
 
 def _facts(found: Trace) -> Iterator[tuple[str, str]]:
@@ -85,14 +77,6 @@ def exact(log10_p: float | None) -> str:
     if log10_p is None:
         return "nothing to compare"
     return f"p <= {bound(log10_p)} (exact: how often independent models look like this)"
-
-
-def bound(log10_p: float) -> str:
-    """A p that is at most this, rounded up, so that it is still."""
-    if log10_p > SURE:
-        digits = 1 - floor(log10_p)
-        return f"{ceil(10 ** (log10_p + digits) - _ROUNDING) / 10**digits:.2g}"
-    return f"1e{ceil(log10_p)}"
 
 
 def conformal(found: Trace) -> str:

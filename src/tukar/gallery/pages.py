@@ -18,7 +18,7 @@ from tukar.gallery import addresses, commands, markdown, text
 from tukar.gallery.exchange_views import ExchangePage, PeerPage, SwapPage
 from tukar.gallery.views import NO_FRAME, Frame, LoginPage, ModelPage, ModelsPage, StoragePage
 from tukar.lineage.trace import Trace
-from tukar.lineage.words import DIRECTIONS, VERDICTS
+from tukar.lineage.words import DIRECTIONS, bound, summary
 
 # Sent with every page. A style or script in a page itself would not run, nor an image from elsewhere load.
 CONTENT_SECURITY_POLICY: Final = (
@@ -86,11 +86,12 @@ def trace_report(found: Trace, a: str, b: str) -> str:
     """
     style = files("tukar.gallery").joinpath("static", "style.css").read_text(encoding="utf-8")
     style = re.sub(r"url\([^)]*\)", "none", style)
-    verdict, _, explained = VERDICTS[found.verdict].partition(": ")
+    verdict, _, explained = summary(found.verdict, found.log10_p).partition(": ")
     return _render(
         "trace.html",
         found=found,
         models=zip("AB", (a, b), found.architectures, found.layers or (None, None), strict=True),
+        p=None if found.log10_p is None else bound(found.log10_p),
         verdict=verdict,
         explained=explained,
         direction=DIRECTIONS[found.direction],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from math import ceil, floor
 from typing import Final
 
 from tukar.lineage.evidence import Direction, Verdict
@@ -13,13 +14,16 @@ VERDICTS: Final[Mapping[Verdict, str]] = {
     "review": "related, look closer: more in common than independent models have, and less than proof",
     "none": "no relation found",
 }
-NOT_COMPARED: Final = "not compared: the two have nothing in common that could be"
+_NOT_COMPARED: Final = "not compared: the two have nothing in common that could be"
 DIRECTIONS: Final[Mapping[Direction, str]] = {
     "a->b": "B comes from A, or from a model close to A",
     "b->a": "A comes from B, or from a model close to B",
     "siblings": "both come from a third model",
     "unknown": "cannot be told",
 }
+
+_PLAIN: Final = -6  # power of ten, down to which a p is written out
+_ROUNDING: Final = 1e-9  # of a float: not to make 0.11 of 0.1
 
 ALWAYS: Final = (
     "This is evidence from numbers in files; its error rate was measured on small models (docs/design/lineage.md).",
@@ -73,6 +77,19 @@ _COMMON_START: Final = (
     "Two runs that begin with the same random values look like this, and so do models that parted early; what each has"
     " learned is its own."
 )
+
+
+def summary(verdict: Verdict, log10_p: float | None) -> str:
+    """A verdict, and after a colon what it means; another one where there was nothing to test."""
+    return _NOT_COMPARED if verdict == "none" and log10_p is None else VERDICTS[verdict]
+
+
+def bound(log10_p: float) -> str:
+    """A p that is at most this, rounded up, so that it still is: ``0.012``, ``1e-213``."""
+    exponent = floor(log10_p)
+    if exponent < _PLAIN:
+        return f"1e{ceil(log10_p)}"
+    return f"{ceil(10 ** (log10_p - exponent + 1) - _ROUNDING) * 10.0 ** (exponent - 1):.2g}"
 
 
 def no_numbers(model: str, names: Collection[str]) -> str:
