@@ -145,6 +145,7 @@ def test_what_one_may_not_read_is_not_told(traced: Path, tmp_path: Path, tukar: 
         (["./broken.safetensors", "./broken.safetensors"], "there are no tensors here"),
         (["./empty", "--html", "r.html"], "--html is for a comparison of two models"),
         (["a/b/c", "./empty"], "not a repository id"),
+        (["", "./empty"], "there is no file or folder ''"),
     ],
 )
 def test_what_cannot_be_traced(

@@ -61,7 +61,7 @@ class Named:
 def named(text: str) -> Named | Path:
     """A file or folder, if there is one of that name here; else a model of a hub. NotFound, Invalid."""
     path = Path(text)
-    if path.exists():
+    if text and path.exists():
         return path
     if text.startswith((".", "/", "~")) or "/" not in text:
         raise NotFound(f"there is no file or folder {text[:200]!r}", hint="a model of a hub is NAMESPACE/NAME")

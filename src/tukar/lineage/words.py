@@ -11,7 +11,7 @@ from tukar.lineage.evidence import Direction, Verdict
 VERDICTS: Final[Mapping[Verdict, str]] = {
     "derived": "derived: one comes from the other, or both from a third model",
     "shared-start": "shares a starting point: the same random values, or parted early",
-    "review": "related, look closer: more in common than independent models have, and less than proof",
+    "review": "related, look closer: more in common than independent models have, and not enough to call one derived",
     "none": "no relation found",
 }
 _NOT_COMPARED: Final = "not compared: the two have nothing in common that could be"
