@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,8 +95,12 @@ def _show_all(one: Path | Named, hub: Models, data: Path | None, output: Output)
         "models": [trace_view.value(each, str(one), name) for name, each in found],
         "failed": [{"b": name, "error": str(error)} for name, error in failed],
     }
-    again = f"tukar trace {one} {{}}" if data is None else f"tukar trace {one} {{}} --data {data}"
-    output.show(value, *_listed(again, found, failed))
+    output.show(value, *_listed(found, failed, partial(_again, str(one), data)))
+
+
+def _again(one: str, data: Path | None, other: str) -> str:
+    """The command that compares two of them."""
+    return shlex.join(["tukar", "trace", one, other, *([] if data is None else ["--data", str(data)])])
 
 
 _Found = list[tuple[str, Trace]]
@@ -119,11 +125,11 @@ def _rank(found: Trace) -> tuple[int, float, float]:
     return _ORDER.index(found.verdict), found.log10_p or 0.0, -(found.score or 0.0)
 
 
-def _listed(again: str, found: _Found, failed: _Failed) -> Iterator[str | Table]:
+def _listed(found: _Found, failed: _Failed, again: Callable[[str], str]) -> Iterator[str | Table]:
     """For people.
 
     Args:
-        again: the command that compares with one of them, named at ``{}``.
+        again: the command that compares with one of them, by its name.
     """
     if not found and not failed:
         yield "there are no other models that you may read"
@@ -138,21 +144,14 @@ def _listed(again: str, found: _Found, failed: _Failed) -> Iterator[str | Table]
         yield f"and {counted(len(others) - _SHOWN, 'model')} more without any relation found"
     yield from (f"not compared: {name}: {error}" for name, error in failed)
     if related:
-        yield "the evidence, and what to keep in mind: " + again.format(related[0][0])
+        yield "the evidence, and what to keep in mind: " + again(related[0][0])
     elif found:
-        yield "what the test cannot see: " + again.format(found[0][0])
+        yield "what the test cannot see: " + again(found[0][0])
 
 
 def _row(name: str, found: Trace) -> tuple[str, ...]:
     p = "" if found.log10_p is None else bound(found.log10_p)
     score = "" if found.score is None else f"{found.score:.0%}"
     came = {"a->b": "A", "b->a": "this", "siblings": "neither", "unknown": ""}[found.direction]
-    verdict, _, _ = summary(found.verdict, found.log10_p).partition(":")
-    return (
-        name,
-        verdict if found.log10_p is None else found.verdict,
-        p,
-        score,
-        came,
-        ", ".join(dict.fromkeys(change.kind for change in found.changes)),
-    )
+    verdict = found.verdict if found.log10_p is not None else summary(found.verdict, None).partition(":")[0]
+    return name, verdict, p, score, came, ", ".join(dict.fromkeys(change.kind for change in found.changes))

@@ -17,9 +17,7 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 """Of numpy."""
 
 
-_LARGE: Final = np.float32(
-    1e4
-)  # of an element: more than most weights are; scales may have been moved between matrices
+_LARGE: Final = np.float32(1e4)  # of an element: more than most are, unless scales were moved between matrices
 _FAR: Final = 1e6  # times the median of those that are not 0
 
 
