@@ -266,6 +266,29 @@ def test_neurons_that_are_a_little_alike_in_the_wrong_axes_are_looked_for_in_oth
     assert all(link.agreed > 0.9 for link in found.links)
 
 
+@pytest.mark.parametrize("width", [96, 1100])
+def test_axes_of_which_some_stayed_hide_no_neurons(width: int) -> None:
+    """That axes are in order is no doubt then, and the files' axes are still not those to find neurons in."""
+    some, moved = np.random.default_rng(5), width * 4 // 5
+    parent = drawn(1, layers=2, neurons=256, width=width, vocabulary=width)
+    axes = np.arange(width)
+    axes[:moved] = some.permutation(moved)
+    moved_on = picked(changed(parent, 0.2), some.permutation(256))
+    layers = [
+        replace(each, gate=each.gate[:, axes], up=each.up[:, axes], down=each.down[:, axes], norm=each.norm[axes])
+        for each in moved_on.layers
+    ]
+    child = Small(moved_on.embedding[:, axes], tuple(layers))
+    found = compare_in_files(model(llama(parent)), model(llama(child)))
+    assert found.axes is not None
+    assert found.axes.log10_p < -6
+    assert not found.is_in_files
+    told = traced(parent, child)
+    assert told.verdict == "derived"
+    assert told.score is not None
+    assert told.score > 0.9
+
+
 def test_neurons_of_weak_kin_correspond_by_their_places() -> None:
     """Their own are near and seldom nearest, so most that are each other's nearest belong to others."""
     some = np.random.default_rng(7)

@@ -26,7 +26,7 @@ from tukar.lineage.floats import Array
 from tukar.lineage.frames import WIDE, Frame
 from tukar.lineage.model import Block, Model, Neurons, polar
 from tukar.lineage.moments import rotation
-from tukar.lineage.order import NEURONS, SURE, BlockAgreement, Order
+from tukar.lineage.order import NEURONS, BlockAgreement, Order
 
 _ROUNDS: Final = 12  # of refining, at most
 _BETTER: Final = 0.002  # in the share: what a round has to gain for another one
@@ -91,8 +91,7 @@ def _looked_for(a: Model, b: Model, order: Order | None) -> Alignment | None:
     """Wherever neurons stand; None if there are too few."""
     if any(sum(map(model.count, model.blocks)) < max(_FEWEST * len(model.blocks), _TOGETHER) for model in (a, b)):
         return None
-    is_in_files = order is not None and order.axes is not None and order.axes.log10_p <= SURE
-    known = frames.files(a.width) if is_in_files else None
+    known = frames.files(a.width) if order is not None and order.is_in_files else None
     if sum(map(a.count, a.blocks)) <= sum(map(b.count, b.blocks)):
         return _aligned(a, b, known)
     found = _aligned(b, a, known)

@@ -83,10 +83,15 @@ class Order:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the frame is beyond doubt: where neurons kept their order and axes did not, something is found in the
-        wrong axes, too.
+        """Whether the frame is beyond doubt, by most neurons of a block: where neurons kept their order and axes did
+        not, something is found in the wrong axes, too.
         """
         return self.agreed >= _MOST
+
+    @property
+    def is_in_files(self) -> bool:
+        """Whether the files' axes are the right ones beyond doubt, by most of themselves, wherever neurons stand."""
+        return self.axes is not None and self.axes.log10_p <= SURE and self.axes.agreed >= _MOST
 
 
 def compare(a: Model, b: Model) -> Order:
@@ -96,7 +101,8 @@ def compare(a: Model, b: Model) -> Order:
     before. Which pairs of blocks are looked at closely may depend on all weights: the bound is over all that there are.
     """
     order = compare_in_files(a, b)
-    other = None if order.frame is None or order.is_plain else frames.vocabulary(a, b)
+    is_known = order.frame is None or order.is_plain or order.is_in_files
+    other = None if is_known else frames.vocabulary(a, b)
     if other is None:
         return order
     turned = list(_blocks(a, b, other))
