@@ -26,6 +26,7 @@ from tukar.lineage.weights import Weights
 
 _ROWS: Final = 384  # of a matrix that are looked at, and
 _COLUMNS: Final = 1024
+_ENOUGH: Final = 32  # rows, to see by whether elements were rounded
 _STRONG: Final = 12  # one in so many directions is called strong
 _ALIKE: Final = 0.5  # of the largest cosine of two matrices, from which on others count
 _LEAST: Final = 0.1
@@ -115,6 +116,7 @@ def fit(pair: Pair) -> Fit | None:
 
 
 def _apart(a: Array, b: Array) -> float:
+    a, b = a[:_ENOUGH], b[:_ENOUGH]
     _, exponents = np.frexp(np.maximum(np.abs(a), np.abs(b)).ravel())
     differences = np.ldexp(np.abs(b - a).ravel(), 1 - exponents)
     place = int(_MOST * (differences.size - 1))
