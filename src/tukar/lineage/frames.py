@@ -64,6 +64,10 @@ class Frame:
         """The same of B's."""
         return model.neurons(block, most, self.b)
 
+    def all_of_b(self, model: Model, block: Block, *, beside: Neurons) -> Neurons:
+        """All of B's, as far as they are looked at to find A's among them: by gates and ups, if both have gates."""
+        return model.neurons(block, axes=self.b, is_whole=beside.gate is None)
+
     def coordinates(self, width: int) -> int:
         """How many the vectors of A have there, in a residual stream of this width."""
         return width if self.a is None else self.a.shape[1]

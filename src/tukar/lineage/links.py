@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,15 +58,21 @@ def linked(a: Model, b: Model, order: Order, alignment: Alignment | None) -> Lin
         frame = alignment.frame
     if not found:
         return None
-    others = [block for block in a.blocks if block not in {link.a for link in found}]
-    rest = [block for block in b.blocks if block not in {link.b for link in found}]
+    others, rest = _unlinked(a, b, found)
     is_whole = max(len(others), len(rest)) * max(len(a.blocks), len(b.blocks)) <= _MOST**2
     if is_whole:
         least = max(FOUND, _AS_OTHERS * float(np.median([link.agreed for link in found])))
         found += [Link(one, other, size) for one, other, size in _best(a, others, b, frame) if size >= least]
+        _, rest = _unlinked(a, b, found)
         found += [Link(one, other, size) for other, one, size in _best(b, rest, a, frame.reversed) if size >= least]
     found.sort(key=lambda link: (link.a.layer, link.a.expert, link.b.layer, link.b.expert))
-    return Links(frame, tuple(dict.fromkeys(found)), is_whole, in_order)
+    return Links(frame, tuple(found), is_whole, in_order)
+
+
+def _unlinked(a: Model, b: Model, links: Sequence[Link]) -> tuple[list[Block], list[Block]]:
+    """A's blocks that no link has, and B's."""
+    of_a, of_b = {link.a for link in links}, {link.b for link in links}
+    return [block for block in a.blocks if block not in of_a], [block for block in b.blocks if block not in of_b]
 
 
 def _best(model: Model, blocks: Iterable[Block], other: Model, frame: Frame) -> Iterator[tuple[Block, Block, float]]:
@@ -75,7 +81,7 @@ def _best(model: Model, blocks: Iterable[Block], other: Model, frame: Frame) -> 
         neurons = frame.of_a(model, block, LOOKED_FOR)
         most, best = 0.0, other.blocks[0]
         for each in sorted(other.blocks, key=lambda each: abs(_depth(other, each) - _depth(model, block))):
-            agreed = share(neurons, frame.of_b(other, each))
+            agreed = share(neurons, frame.all_of_b(other, each, beside=neurons))
             if agreed > most:
                 most, best = agreed, each
             if most >= _CLEAR:

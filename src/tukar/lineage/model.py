@@ -50,7 +50,7 @@ class Neurons:
     Attributes:
         gate: how their activation reads the residual stream; None where there is no gate.
         up: how they read it besides.
-        down: what they write into it.
+        down: what they write into it; without columns where it was not asked for.
     """
 
     gate: Array | None
@@ -76,7 +76,7 @@ class Neurons:
     def turned(self, axes: Axes) -> Neurons:
         """The same in other axes: every vector times a rotation, or in fewer coordinates."""
         gate = None if self.gate is None else self.gate @ axes
-        return Neurons(gate, self.up @ axes, self.down @ axes)
+        return Neurons(gate, self.up @ axes, self.down @ axes if self.down.size else self.down)
 
 
 class Model:
@@ -164,20 +164,28 @@ class Model:
         """How many neurons a block has."""
         return self._shape(block, block.mlp.down)[1]
 
-    def neurons(self, block: Block, most: int | None = None, axes: Axes | None = None) -> Neurons:
+    def is_gated(self, block: Block) -> bool:
+        """Whether its neurons have gates."""
+        return block.mlp.gate is not None or self._is_fused(block)
+
+    def neurons(
+        self, block: Block, most: int | None = None, axes: Axes | None = None, *, is_whole: bool = True
+    ) -> Neurons:
         """A block's neurons in the order of the files, each vector of length 1; at most the first ``most``.
 
         Args:
             axes: width by coordinates, what every vector is multiplied by.
+            is_whole: whether ``down`` is wanted where there are gates; it is a third of what is read.
         """
         if isinstance(axes, CountSketch) and most is not None and most <= _KEPT:
             if block not in self._sketched:
                 self._sketched[block] = self._neurons(block, _KEPT, axes)
             return self._sketched[block].some(slice(0, most))
-        return self._neurons(block, most, axes)
+        return self._neurons(block, most, axes, is_whole or not self.is_gated(block))
 
-    def _neurons(self, block: Block, most: int | None, axes: Axes | None) -> Neurons:
-        found = self.vectors(block, most, axes if isinstance(axes, CountSketch) else None)
+    def _neurons(self, block: Block, most: int | None, axes: Axes | None, is_whole: bool = True) -> Neurons:
+        sketch = axes if isinstance(axes, CountSketch) else None
+        found = self.vectors(block, most, sketch, self.width if is_whole else 0)
         activated = found.up if found.gate is None else found.gate
         activated -= _mean(activated)  # activations are of one sign, and training gives all a common direction
         if axes is not None and not isinstance(axes, CountSketch):
@@ -201,14 +209,17 @@ class Model:
         Args:
             axes: width by coordinates, what every vector is multiplied by as it is read: at once, they take far more.
             written: how many of the axes that ``down`` writes are wanted, the first ones; the others cost much to read.
+                None is all, and of 0 there are no columns.
         """
         mlp, count = block.mlp, self.count(block)
         stop = count if most is None else min(most, count)
         first = count if self._is_fused(block) else 0
         up = self._into(block, mlp.up, first, first + stop, axes)
         gate = None
-        if mlp.gate is not None or first:
+        if self.is_gated(block):
             gate = self._into(block, mlp.gate or mlp.up, 0, stop, axes)
+        if written == 0:
+            return Neurons(gate, up, np.zeros((stop, 0), np.float32))
         return Neurons(gate, up, self._columns(block, mlp.down, stop, axes, written or self.width))
 
     def _into(self, block: Block, part: str, start: int, stop: int, axes: CountSketch | None) -> Array:

@@ -143,7 +143,7 @@ def _of_known(a: Model, b: Model) -> Trace:
     order = compare(a, b)
     alignment = align(a, b, order)
     score = None if alignment is None else alignment.score
-    p, size = conformal(score, is_gated=a.blocks[0].mlp.gate is not None) if score is not None else (None, None)
+    p, size = conformal(score, is_gated=a.is_gated(a.blocks[0])) if score is not None else (None, None)
     is_sure, is_high = order.log10_p <= SURE, score is not None and score >= REVIEW
     links = linked(a, b, order, alignment) if is_sure or is_high else None
     if links is None:
