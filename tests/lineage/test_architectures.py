@@ -187,6 +187,17 @@ def test_some_of_the_axes_that_are_written_are_the_first(name: str) -> None:
     np.testing.assert_array_equal(some.up, every.up)
 
 
+@pytest.mark.parametrize("name", [*GATED, *PLAIN])
+def test_what_neurons_write_is_left_out_only_where_there_are_gates(name: str) -> None:
+    found = model((GATED | PLAIN)[name])
+    block = found.blocks[-1]
+    assert found.is_gated(block) == (name in GATED)
+    for way in (None, CountSketch(48, 10), np.eye(48, 10, dtype=np.float32)):
+        some, every = found.neurons(block, axes=way, is_whole=False), found.neurons(block, axes=way)
+        assert some.down.shape == (len(every), 0 if name in GATED else every.down.shape[1])
+        np.testing.assert_array_equal(some.up, every.up)
+
+
 def test_every_entry_of_the_table_is_tried_here() -> None:
     tried = {name.split(",")[0] for name in (*GATED, *PLAIN)}
     assert tried == {architecture.name for architecture in TABLE}

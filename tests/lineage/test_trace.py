@@ -178,6 +178,17 @@ def test_neurons_of_deep_models_are_looked_for_among_all() -> None:
     assert min(link.agreed for link in found.links) > 0.9
 
 
+def test_blocks_of_deep_models_are_linked_once_also_where_one_stands_twice() -> None:
+    """Seen from either model, a different share of neurons is found where many were changed."""
+    parent = drawn(1, layers=10, neurons=2100, width=24)
+    child = picked(changed(parent, 0.6), np.arange(2100)[::-1])
+    found = traced(parent, child.with_layers(*child.layers[:6], *child.layers[5:]))
+    places = [*range(6), *range(5, 10)]
+    assert [(link.a.layer, link.b.layer) for link in found.links] == list(zip(places, range(11), strict=True))
+    assert max(link.agreed for link in found.links) < 1
+    assert [change.kind for change in found.changes][:2] == ["layers-duplicated", "disguised"]
+
+
 @pytest.mark.parametrize("moved", [6, 40, 100])
 def test_neurons_of_which_some_were_put_elsewhere_are_in_another_order(moved: int) -> None:
     order = np.arange(128)
