@@ -106,7 +106,7 @@ def compare(a: Model, b: Model) -> Order:
     if other is None:
         return order
     turned = list(_blocks(a, b, other))
-    return order if _least(order.blocks) <= _least(turned) else _order(a, b, turned, other)
+    return order if _least(order.blocks) <= _least(turned) else _order(a, b, turned, order.axes, other)
 
 
 def compare_in_files(a: Compared, b: Compared) -> Order:
@@ -114,11 +114,12 @@ def compare_in_files(a: Compared, b: Compared) -> Order:
     if a.width != b.width:
         return Order(0.0)
     frame = frames.files(a.width)
-    return _order(a, b, list(_blocks(a, b, frame)), frame)
+    return _order(a, b, list(_blocks(a, b, frame)), _axes(a, b), frame)
 
 
-def _order(a: Compared, b: Compared, agreements: Sequence[BlockAgreement], frame: Frame) -> Order:
-    axes = _axes(a, b)
+def _order(
+    a: Compared, b: Compared, agreements: Sequence[BlockAgreement], axes: Agreement | None, frame: Frame
+) -> Order:
     found = [*agreements, axes] if axes is not None else agreements
     log10_p = exact.any_of([each.log10_p for each in found], _tried(a, b))
     return Order(log10_p, tuple(agreements), axes, frame)
