@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import permutations
 from math import log10
 
@@ -55,6 +56,13 @@ def levels(values: Array, bits: int = 4) -> Array:
     groups = values.reshape(-1, 16 if values.shape[1] % 32 else 32)
     scale = np.abs(groups).max(axis=1, keepdims=True) / (2 ** (bits - 1) - 1)
     return (np.round(groups / scale) * scale).astype(np.float32).reshape(values.shape)
+
+
+def steps(values: Array) -> Array:
+    """Of 4 bits from the least element of a group on."""
+    groups = values.reshape(-1, 32)
+    low, step = groups.min(axis=1, keepdims=True), np.ptp(groups, axis=1)[:, None] / 15
+    return (low + np.round((groups - low) / step) * step).astype(np.float32).reshape(values.shape)
 
 
 def sparse(values: Array) -> Array:
@@ -129,6 +137,16 @@ def test_a_quantised_one_is_the_child() -> None:
     found = traced(wide, everywhere(wide, levels))
     assert [change.kind for change in found.changes] == ["quantised"]
     assert found.direction == "a->b"
+
+
+@pytest.mark.parametrize("first", [levels, steps])
+def test_what_was_quantised_to_more_bits_later_is_the_child(first: Callable[[Array], Array]) -> None:
+    """Its numbers are near the coarser levels, too."""
+    coarse = everywhere(drawn(1, layers=3, width=64, neurons=96), first)
+    fine = everywhere(coarse, partial(levels, bits=8))
+    for found, towards in ((traced(coarse, fine), "a->b"), (traced(fine, coarse), "b->a")):
+        assert found.direction == towards
+        assert [change.text for change in found.changes] == ["quantised to 8 bits"]
 
 
 @pytest.mark.parametrize("by", [0.01, 0.03])

@@ -11,7 +11,7 @@ import numpy as np
 from tukar.lineage.direction import merged
 from tukar.lineage.evidence import Change, Direction
 from tukar.lineage.fits import Fit
-from tukar.lineage.grain import Grain
+from tukar.lineage.grain import Grain, anew
 from tukar.lineage.structure import LOW_RANK, Structure
 
 _SAME: Final = 0.999  # of the elements, for a matrix to count as unchanged
@@ -19,6 +19,7 @@ _TINY: Final = 1e-5  # |B - A| / |A|: what is left after turning forth and back
 _SOME: Final = 0.25  # of the matrices unchanged, for the others to be of an adapter
 _ZEROS: Final = 0.1
 _AGAIN: Final = {4: 0.045, 8: 0.0025}  # |B - A| / |A|, from which on what was quantised was quantised anew
+_OF_LEVELS: Final = {4: 0.2, 8: 0.02}  # the same, which quantising to so many bits changes at most
 _FORMATS: Final = {3: "FP8 (E4M3)", 2: "FP8 (E5M2)", 7: "bfloat16", 10: "float16"}
 
 
@@ -89,8 +90,8 @@ def _layers(numbers: Sequence[int]) -> str:
 
 
 def _of_numbers(fits: Sequence[Fit], a: Grain, b: Grain) -> Iterator[Change]:
-    if _is_quantised(fits, a, b):
-        yield Change("quantised", f"quantised to {b.levels} bits")
+    if bits := _quantised(fits, a, b):
+        yield Change("quantised", f"quantised to {bits} bits")
     elif b.zeros > a.zeros + _ZEROS:
         yield Change("pruned", f"{b.zeros:.0%} of the weights are 0")
     elif b.bits < a.bits:
@@ -98,11 +99,12 @@ def _of_numbers(fits: Sequence[Fit], a: Grain, b: Grain) -> Iterator[Change]:
         yield Change("cast", f"rounded to {name}")
 
 
-def _is_quantised(fits: Sequence[Fit], a: Grain, b: Grain) -> bool:
-    """Whether B is and A was not, or not so. A little training leaves quantised weights near their levels."""
+def _quantised(fits: Sequence[Fit], a: Grain, b: Grain) -> int | None:
+    """To how many bits B is, and A was not, or not so. A little training leaves quantised weights near their levels."""
     if b.levels is None or a.levels != b.levels:
-        return b.levels is not None
-    return bool(fits) and float(np.median([fit.change for fit in fits])) > _AGAIN[b.levels]
+        return b.levels
+    is_much = bool(fits) and float(np.median([fit.change for fit in fits])) > _AGAIN[b.levels]
+    return b.levels if is_much else anew(a, b)
 
 
 def _disguises(found: Structure) -> Iterator[Change]:
@@ -135,7 +137,7 @@ def _of_weights(fits: Sequence[Fit], usable: Sequence[Fit], a: Grain, b: Grain, 
         return
     if change < max(_TINY, 2.0 ** -(min(a.bits, b.bits) + 1)):
         return  # rounding does as much
-    if _is_quantised(usable, a, b) and change < _of_levels(b):
+    if (bits := _quantised(usable, a, b)) and change < _OF_LEVELS[bits]:
         return  # and so does quantising
     kept = [fit for fit in usable if fit.equal >= _SAME]
     moved = [fit for fit in usable if fit.equal < _SAME]
@@ -144,8 +146,3 @@ def _of_weights(fits: Sequence[Fit], usable: Sequence[Fit], a: Grain, b: Grain, 
         yield Change("adapter", f"an adapter merged into {len(moved)} of {len(usable)} matrices ({', '.join(kinds)})")
     elif b.zeros <= a.zeros + _ZEROS or b.levels is not None:
         yield Change("finetune", f"weights changed by {change:.1%} of their size, as by further training")
-
-
-def _of_levels(grain: Grain) -> float:
-    """How much quantising to so many bits changes, at most."""
-    return 0.2 if grain.levels == 4 else 0.02

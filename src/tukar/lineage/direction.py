@@ -9,7 +9,7 @@ import numpy as np
 
 from tukar.lineage.evidence import Direction, Reason
 from tukar.lineage.fits import Fit
-from tukar.lineage.grain import Grain
+from tukar.lineage.grain import Grain, anew
 from tukar.lineage.structure import Structure
 
 _ZEROS: Final = 0.1  # more of the elements that are 0: pruned
@@ -68,7 +68,10 @@ def _numbers(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
         return _quantised(a, b, fits)
     more = _ZEROS if a.levels is None else _ZEROS_OF_LEVELS
     pruned = (a.zeros > b.zeros + more, b.zeros > a.zeros + more)
-    return _either(*pruned, "is pruned (many weights are 0)")
+    return [
+        *_either(*pruned, "is pruned (many weights are 0)"),
+        *_either(anew(b, a) is not None, anew(a, b) is not None, "is quantised, after what the other one is"),
+    ]
 
 
 def _quantised(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
@@ -150,11 +153,11 @@ def _trained(fits: Sequence[Fit]) -> list[Reason]:
     if not -_MOVED <= found <= 1 + _MOVED:  # weights grew or shrank, which either way round could have done
         return []
     if found <= _PARENT:
-        return [Reason("a->b", f"what sets B apart has nothing to do with A (lambda {found:.2f})")]
+        return [Reason("a->b", f"what sets B apart has nothing to do with A (lambda {found:z.2f})")]
     if found >= 1 - _PARENT:
-        return [Reason("b->a", f"what sets A apart has nothing to do with B (lambda {found:.2f})")]
+        return [Reason("b->a", f"what sets A apart has nothing to do with B (lambda {found:z.2f})")]
     if _SIBLINGS <= found <= 1 - _SIBLINGS:
-        return [Reason("siblings", f"both were changed since they were one (lambda {found:.2f})")]
+        return [Reason("siblings", f"both were changed since they were one (lambda {found:z.2f})")]
     return []
 
 
