@@ -70,7 +70,7 @@ def _numbers(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
     pruned = (a.zeros > b.zeros + more, b.zeros > a.zeros + more)
     return [
         *_either(*pruned, "is pruned (many weights are 0)"),
-        *_either(anew(b, a) is not None, anew(a, b) is not None, "is quantised, after what the other one is"),
+        *_quantised_anew(a, b, fits),
     ]
 
 
@@ -86,6 +86,16 @@ def _quantised(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
         text = "has finer numbers, which the other one's levels were not rounded from"
         return _either(a.levels is None, b.levels is None, text)
     return _either(a.levels is not None, b.levels is not None, "is quantised")
+
+
+def _quantised_anew(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
+    """Both are, and one of them, too, at levels where the other is not, which differs by as much as these make."""
+    of_a, of_b = anew(b, a), anew(a, b)
+    usual = _QUANTISING[of_a or of_b or 8]
+    change = float(np.median([fit.change for fit in fits])) if fits else 0.0
+    if not _NOT_ROUNDED * usual <= change <= _MORE * usual:
+        return []
+    return _either(of_a is not None, of_b is not None, "is quantised once more than the other one")
 
 
 def _rounded(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
