@@ -295,6 +295,27 @@ def test_neurons_that_are_a_little_alike_in_the_wrong_axes_are_looked_for_in_oth
     assert all(link.agreed > 0.9 for link in found.links)
 
 
+def test_wide_models_of_which_some_blocks_have_gates_are_compared() -> None:
+    """As no architecture has them, and whoever writes a file may."""
+
+    def mixed(small: Small) -> Tensors:
+        """Gates and ups of the first layer in one matrix; the second has ups alone."""
+        first, second = small.layers
+        named = {
+            name: values
+            for name, values in llama(small).items()
+            if not name.endswith(("gate_proj.weight", "up_proj.weight"))
+        }
+        fused = {0: np.vstack([first.gate, first.up]), 1: second.up}
+        return named | {f"model.layers.{layer}.mlp.gate_up_proj.weight": rows for layer, rows in fused.items()}
+
+    order = np.random.default_rng(3).permutation(256)
+    parent = drawn(1, layers=2, neurons=256, width=1100)
+    found = trace(weights(mixed(parent)), weights(mixed(picked(parent, order))))
+    assert found.verdict == "derived"
+    assert [(link.a.layer, link.b.layer) for link in found.links] == [(0, 0), (1, 1)]
+
+
 @pytest.mark.parametrize("width", [96, 1100])
 def test_axes_of_which_some_stayed_hide_no_neurons(width: int) -> None:
     """That axes are in order is no doubt then, and the files' axes are still not those to find neurons in."""

@@ -143,7 +143,7 @@ def _wide_shares(a: Model, b: Model, looked_for: Sequence[Block], among: _Among,
     for place, block in enumerate(b.blocks):
         wanted = [number for number, candidates in enumerate(among) if place in candidates]
         if wanted:
-            other = frame.all_of_b(b, block, beside=of_a[0])
+            other = frame.all_of_b(b, block, beside=of_a)
             shares[wanted, place] = [share(of_a[number], other) for number in wanted]
     return shares
 

@@ -68,10 +68,7 @@ def _numbers(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:
         return _quantised(a, b, fits)
     more = _ZEROS if a.levels is None else _ZEROS_OF_LEVELS
     pruned = (a.zeros > b.zeros + more, b.zeros > a.zeros + more)
-    return [
-        *_either(*pruned, "is pruned (many weights are 0)"),
-        *_quantised_anew(a, b, fits),
-    ]
+    return [*_either(*pruned, "is pruned (many weights are 0)"), *_quantised_anew(a, b, fits)]
 
 
 def _quantised(a: Grain, b: Grain, fits: Sequence[Fit]) -> list[Reason]:

@@ -7,6 +7,7 @@ axes: cosines of neurons are known well enough from some hundred of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -64,9 +65,9 @@ class Frame:
         """The same of B's."""
         return model.neurons(block, most, self.b)
 
-    def all_of_b(self, model: Model, block: Block, *, beside: Neurons) -> Neurons:
-        """All of B's, as far as they are looked at to find A's among them: by gates and ups, if both have gates."""
-        return model.neurons(block, axes=self.b, is_whole=beside.gate is None)
+    def all_of_b(self, model: Model, block: Block, *, beside: Sequence[Neurons]) -> Neurons:
+        """All of B's, as far as they are looked at to find A's among them: by gates and ups, if all have gates."""
+        return model.neurons(block, axes=self.b, is_whole=any(neurons.gate is None for neurons in beside))
 
     def coordinates(self, width: int) -> int:
         """How many the vectors of A have there, in a residual stream of this width."""

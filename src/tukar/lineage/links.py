@@ -81,7 +81,7 @@ def _best(model: Model, blocks: Iterable[Block], other: Model, frame: Frame) -> 
         neurons = frame.of_a(model, block, LOOKED_FOR)
         most, best = 0.0, other.blocks[0]
         for each in sorted(other.blocks, key=lambda each: abs(_depth(other, each) - _depth(model, block))):
-            agreed = share(neurons, frame.all_of_b(other, each, beside=neurons))
+            agreed = share(neurons, frame.all_of_b(other, each, beside=[neurons]))
             if agreed > most:
                 most, best = agreed, each
             if most >= _CLEAR:

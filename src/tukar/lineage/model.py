@@ -76,7 +76,7 @@ class Neurons:
     def turned(self, axes: Axes) -> Neurons:
         """The same in other axes: every vector times a rotation, or in fewer coordinates."""
         gate = None if self.gate is None else self.gate @ axes
-        return Neurons(gate, self.up @ axes, self.down @ axes if self.down.size else self.down)
+        return Neurons(gate, self.up @ axes, self.down @ axes if self.down.shape[1] else self.down)
 
 
 class Model:
